@@ -1,0 +1,1 @@
+"""Serve a release over HTTP: SPARQL, pages, RDF."""

@@ -1,0 +1,1 @@
+"""Turn published files into a release: tidy, check, convert, store (DESIGN: docs/architecture.md)."""

@@ -1,0 +1,163 @@
+"""Convert one mapping folder: its tables to triples, with everything that is derived from them, checked.
+
+What comes out is a file of N-Triples, the tables as published, and the figures for the manifest. Nothing of it counts
+until the whole build is without problems.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyoxigraph import RdfFormat, Triple, serialize
+
+from loader.catalogue import graph_triples, version_node
+from loader.csvw.convert import convert_table
+from loader.errors import Problem, ProblemsError
+from loader.integrity import check_cube, read_cells
+from loader.sources import Tidied, find_published, take_shipped, tidy_published
+from loader.structure import derive_structure, structure_triples
+from loader.vocabulary import Vocabulary, read_vocabulary
+from ontology.terms import SKOS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from pyoxigraph import NamedNode
+
+    from loader.mapping import Mapping, TableMapping
+    from loader.uris import Uris
+
+_IN_SCHEME: Final = re.compile(rb"^<([^>]*)> <" + SKOS.inScheme.value.encode() + rb"> <([^>]*)> \.$", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class CodeLists:
+    """The codes of each code list met so far, both by IRI."""
+
+    members: dict[str, set[str]]
+
+    def note(self, triples: Iterable[Triple]) -> None:
+        """Add the codes that some triples put in a list."""
+        for triple in triples:
+            if triple.predicate == SKOS.inScheme:
+                self.members.setdefault(triple.object.value, set()).add(triple.subject.value)  # type: ignore[union-attr]
+
+    def note_lines(self, chunk: bytes) -> None:
+        """Add the codes that some lines of N-Triples put in a list."""
+        for code, scheme in _IN_SCHEME.findall(chunk):
+            self.members.setdefault(scheme.decode(), set()).add(code.decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A folder, converted."""
+
+    mapping: Mapping
+    tidied: Tidied
+    graph: NamedNode
+    triples: Path
+    """N-Triples of the folder's graph."""
+    rows: int
+    is_cube: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What converting a folder needs from the build around it."""
+
+    uris: Uris
+    vocabulary: Vocabulary
+    code_lists: CodeLists
+    tables: Path
+    """Directory for published tables, a folder for each mapping."""
+    triples: Path
+    """Directory for N-Triples."""
+    sources: Path | None
+    counted: Callable[[int], None]
+    """Is told how many more triples are written."""
+    said: Callable[[str], None]
+
+
+def to_ntriples(triples: Iterable[Triple]) -> bytes:
+    """Serialise triples as N-Triples."""
+    data = serialize(triples, format=RdfFormat.N_TRIPLES)
+    assert data is not None, "serialize() gives bytes when it is given no output"
+    return data
+
+
+def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
+    """Convert a folder. Raises ProblemsError with everything found wrong in it."""
+    tidied = _tables_of(mapping, shop)
+    is_published = bool(tidied.readings)
+    vocabulary = _vocabulary_of(mapping, shop)
+    path = shop.triples / f"{'codes-' if mapping.is_code_list else ''}{mapping.name}.nt"
+    problems: list[Problem] = []
+    with path.open("wb") as stream:
+        for table in mapping.tables:
+            for chunk in _checked(table, tidied, problems, is_published=is_published):
+                stream.write(chunk)
+                shop.counted(chunk.count(b"\n"))
+                if table is not mapping.main or mapping.is_code_list:
+                    shop.code_lists.note_lines(chunk)
+        if problems:
+            raise ProblemsError(problems)
+        shown = _shown(mapping.main, is_published=is_published)
+        cells = read_cells(mapping.main, tidied.tables[mapping.main.name], shown)
+        structure = derive_structure(mapping, cells.rows, vocabulary, shop.uris)
+        if structure is not None:
+            members = {scheme: frozenset(codes) for scheme, codes in shop.code_lists.members.items()}
+            problems += check_cube(structure, mapping.main, cells, members)
+            stream.write(to_ntriples(structure_triples(mapping, structure, shop.uris)))
+        stream.write(to_ntriples(graph_triples(mapping, shop.uris, is_cube=structure is not None)))
+    if problems:
+        raise ProblemsError(problems)
+    for table in mapping.tables:
+        shutil.copy(table.document, shop.tables / mapping.name)
+    graph = version_node(mapping, shop.uris)
+    return Converted(mapping, tidied, graph, path, cells.rows.height, structure is not None)
+
+
+def _tables_of(mapping: Mapping, shop: Workshop) -> Tidied:
+    """Get the folder's tables from published files, or as shipped where there are none."""
+    target = shop.tables / mapping.name
+    files = find_published(mapping, shop.sources) if shop.sources is not None else []
+    if files:
+        return tidy_published(mapping, files, target)
+    if shop.sources is not None and mapping.files:
+        patterns = ", ".join(file.pattern for file in mapping.files)
+        shop.said(f"{mapping.name}: no published file ({patterns}) below --sources; using the table in its folder")
+    return take_shipped(mapping, target)
+
+
+def _vocabulary_of(mapping: Mapping, shop: Workshop) -> Vocabulary:
+    if mapping.components is None:
+        return shop.vocabulary
+    own = read_vocabulary([mapping.components], shop.uris)
+    shop.code_lists.note(own.triples)
+    return shop.vocabulary.with_more(own)
+
+
+def _shown(table: TableMapping, *, is_published: bool) -> str:
+    """Name a table in messages: its file, or the table that the tidy step made of published files."""
+    return f"{table.csv.name} as tidied" if is_published else str(table.csv)
+
+
+def _checked(table: TableMapping, tidied: Tidied, problems: list[Problem], *, is_published: bool) -> Iterator[bytes]:
+    """Yield the triples of one table; its problems are noted under the name that the publisher knows."""
+    path = tidied.tables[table.name]
+    try:
+        yield from convert_table(table.table, path)
+    except ProblemsError as error:
+        shown = _shown(table, is_published=is_published)
+        problems += [_renamed(problem, path, shown) for problem in error.problems]
+
+
+def _renamed(problem: Problem, path: Path, shown: str) -> Problem:
+    """Put the name people know in place of the working copy's, however it was shortened."""
+    head, name, rest = problem.where.partition(path.name)
+    where = f"{shown}{rest}" if name else f"{shown}: {head}"
+    return Problem(problem.code, where, problem.message, problem.hint)

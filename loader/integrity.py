@@ -1,0 +1,116 @@
+"""Check a cube on its columns: keys, missing dimensions, missing measures, codes outside their list.
+
+These are the Data Cube integrity constraints IC-11, IC-12, IC-14 and IC-19, some of which are quadratic as SPARQL; here
+each is one pass over the columns, and the rows at fault are named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from loader.csvw.uri_template import parse_template
+from loader.errors import Problem
+from loader.structure import DIMENSION, MEASURE, distinct_values, expand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Mapping as Dictionary
+    from pathlib import Path
+
+    from loader.mapping import TableMapping
+    from loader.structure import ComponentColumn, Structure
+
+SHOWN: Final = 20
+"""Problems of one kind that are named one by one; the rest is counted."""
+LINE: Final = "source line"
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The cells of a tidy table as text, null where blank, and the source line of each row."""
+
+    shown: str
+    """The table as messages name it."""
+    rows: pl.DataFrame
+    """Columns by name, and `source line`."""
+
+
+def read_cells(table: TableMapping, path: Path, shown: str) -> Cells:
+    """Read a tidy table that has already been checked against its mapping; memory grows with it."""
+    names = [column.name for column in table.table.columns if not column.virtual]
+    rows = pl.read_csv(path, has_header=True, new_columns=names, infer_schema=False)
+    # A quoted cell may hold line breaks: count them, so that the line named is the line of the file.
+    breaks = pl.sum_horizontal([pl.col(name).str.count_matches("\n").fill_null(0) for name in names]).cast(pl.Int64)
+    line = (pl.int_range(pl.len(), dtype=pl.Int64) + 2 + breaks.cum_sum().shift(1, fill_value=0)).alias(LINE)
+    return Cells(shown, rows.with_columns(line))
+
+
+def check_cube(
+    structure: Structure, table: TableMapping, cells: Cells, members: Dictionary[str, frozenset[str]]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the observations of a cube.
+
+    `members` gives the codes of each code list, both by IRI. A list that is not there is not checked: its absence is
+    a problem of the vocabulary, found elsewhere.
+    """
+    for part in structure.of_kind(DIMENSION):
+        yield from _blanks(part, cells, "CUBE-01", "the observation has no value for this dimension (IC-11)")
+    for part in structure.of_kind(MEASURE):
+        yield from _blanks(part, cells, "CUBE-03", "the observation has no figure (IC-14)")
+    yield from _duplicates(structure, cells)
+    for part in structure.components:
+        code_list = part.component.code_list
+        if code_list is not None and code_list.value in members:
+            yield from _outside(part, table, cells, members[code_list.value])
+
+
+def _named(cells: Cells, lines: list[int], code: str, column: str, message: str, hint: str) -> Iterator[Problem]:
+    for line in lines[:SHOWN]:
+        yield Problem(code, f"{cells.shown}:{line}, column '{column}'", message, hint)
+    if len(lines) > SHOWN:
+        yield Problem(code, cells.shown, f"and {len(lines) - SHOWN:,} more rows like these, in column '{column}'")
+
+
+def _blanks(part: ComponentColumn, cells: Cells, code: str, message: str) -> Iterator[Problem]:
+    for name in dict.fromkeys((part.column.name, *part.value_names)):
+        if name in cells.rows.columns:
+            lines = cells.rows.filter(pl.col(name).is_null())[LINE].to_list()
+            yield from _named(cells, lines, code, name, message, "fill the cell, or leave the row out and count it")
+
+
+def _duplicates(structure: Structure, cells: Cells) -> Iterator[Problem]:
+    names = list(structure.key_names)
+    if not names:
+        return
+    again = cells.rows.filter(~pl.struct(names).is_first_distinct())
+    first = cells.rows.select([*names, LINE]).unique(names, keep="first").rename({LINE: "first"})
+    found = again.head(SHOWN).join(first, on=names, how="left", nulls_equal=True, maintain_order="left")
+    for row in found.iter_rows(named=True):
+        key = ", ".join(f"{name} {row[name]}" for name in names)
+        message = f"the same observation as line {row['first']} ({key}) (IC-12)"
+        hint = "keep one of the two, or add the dimension that tells them apart"
+        yield Problem("CUBE-02", f"{cells.shown}:{row[LINE]}", message, hint)
+    if again.height > SHOWN:
+        yield Problem("CUBE-02", cells.shown, f"and {again.height - SHOWN:,} more repeated observations")
+
+
+def _outside(part: ComponentColumn, table: TableMapping, cells: Cells, members: frozenset[str]) -> Iterator[Problem]:
+    """Find codes that are not in their list (IC-19), each with the first line it stands on."""
+    if part.column.value_url is None:
+        return
+    template = parse_template(part.column.value_url)
+    code_list = part.component.code_list.value if part.component.code_list else ""
+    hint = f"correct the code, or add it to the list {code_list}"
+    for values in distinct_values(cells.rows, template.names):
+        iri = expand(template, values, table.table)
+        if iri in members:
+            continue
+        same = pl.all_horizontal([pl.col(name) == text for name, text in values.items()] or [pl.lit(value=True)])
+        lines = cells.rows.filter(same)[LINE].head(1).to_list()
+        shown = ", ".join(values.values()) or iri
+        message = f"'{shown}' is not a code of {part.component.label} (IC-19)"
+        where = f"{cells.shown}:{lines[0] if lines else 1}, column '{part.column.name}'"
+        yield Problem("CODE-01", where, message, hint)

@@ -1,0 +1,290 @@
+"""Mapping folders: find them, read them, and say what is wrong with them (docs/mappings.md).
+
+After this module nobody sees a `dict` of TOML or JSON: a folder is a `Mapping`, its tables are `loader.csvw` tables.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from loader.csvw.metadata import read_metadata
+from loader.csvw.report import Report
+from loader.errors import MisuseError, Problem, ProblemsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping as Dictionary
+
+    from loader.csvw.metadata import Table
+    from loader.uris import Uris
+
+METADATA_SUFFIX: Final = ".csv-metadata.json"
+CODES: Final = "codes"
+FREQUENCIES: Final = ("monthly", "quarterly", "annual", "irregular", "never")
+_SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_EDITION: Final = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?|-[0-9]{4})?")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """Published files a folder reads: a name or glob, where the publisher has them, and their encoding."""
+
+    pattern: str
+    url: str | None
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What `source.toml` says of a dataset or code list."""
+
+    title: str
+    description: str
+    publisher: str
+    licence: str
+    landing_page: str | None
+    keywords: tuple[str, ...]
+    edition: str | None
+    """Edition of the shipped table: a year, financial year, month or day; None for code lists."""
+    version: int
+    issued: date | None
+    frequency: str | None
+    is_sample: bool
+    notes: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableMapping:
+    """One table of a folder: its CSV, its metadata document, and the CSVW description read from it."""
+
+    name: str
+    csv: Path
+    document: Path
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A mapping folder, read."""
+
+    name: str
+    folder: Path
+    is_code_list: bool
+    description: Description
+    files: tuple[PublishedFile, ...]
+    main: TableMapping
+    others: tuple[TableMapping, ...]
+
+    @property
+    def tables(self) -> tuple[TableMapping, ...]:
+        """All tables, the main one last: an observation's codes are described before it."""
+        return (*self.others, self.main)
+
+    @property
+    def tidy(self) -> Path | None:
+        """The tidy step, if the folder has one."""
+        path = self.folder / "tidy.py"
+        return path if path.is_file() else None
+
+    @property
+    def components(self) -> Path | None:
+        """Turtle declaring components only this dataset uses, if any."""
+        path = self.folder / "components.ttl"
+        return path if path.is_file() else None
+
+    @property
+    def queries(self) -> tuple[Path, ...]:
+        """Example queries, by name."""
+        return tuple(sorted((self.folder / "queries").glob("*.rq")))
+
+
+def packaged_mappings() -> Path:
+    """Find the folder of mappings that comes with this project."""
+    return Path(str(importlib.resources.files("mappings")))
+
+
+def find_folders(root: Path | None) -> dict[str, Path]:
+    """Find mapping folders by name: datasets as `name`, code lists as `codes/name`, sorted, code lists first.
+
+    Code lists that come with the project are always there; those of `root` add to them or replace them.
+    """
+    packaged = packaged_mappings()
+    root = packaged if root is None else root
+    if not root.is_dir():
+        message = f"no folder of mappings at {root}"
+        raise MisuseError(message)
+    folders: dict[str, Path] = {}
+    for place in dict.fromkeys((packaged, root)):
+        folders |= {f"{CODES}/{path.name}": path for path in _folders_in(place / CODES)}
+    datasets = {path.name: path for path in _folders_in(root) if path.name != CODES}
+    return dict(sorted(folders.items())) | dict(sorted(datasets.items()))
+
+
+def _folders_in(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    return [path for path in root.iterdir() if path.is_dir() and any(path.glob(f"*{METADATA_SUFFIX}"))]
+
+
+def select(folders: Dictionary[str, Path], names: Sequence[str]) -> dict[str, Path]:
+    """Keep the datasets named, and every code list; all folders if none is named."""
+    unknown = [name for name in names if name not in folders and f"{CODES}/{name}" not in folders]
+    if unknown:
+        datasets = ", ".join(name for name in folders if not name.startswith(f"{CODES}/"))
+        message = f"no mapping is called {', '.join(unknown)}; there are: {datasets}"
+        raise MisuseError(message)
+    if not names:
+        return dict(folders)
+    return {name: path for name, path in folders.items() if name.startswith(f"{CODES}/") or name in names}
+
+
+def read_mapping(name: str, folder: Path, uris: Uris) -> Mapping:
+    """Read one folder. Raises ProblemsError with everything wrong in `source.toml` and the metadata documents."""
+    is_code_list = name.startswith(f"{CODES}/")
+    name = name.removeprefix(f"{CODES}/")
+    problems: list[Problem] = []
+    if not _SLUG.fullmatch(name):
+        hint = "use lower-case letters, digits and single hyphens: the name becomes part of addresses"
+        problems.append(Problem("MAP-01", str(folder), f"'{name}' cannot be the name of a folder", hint))
+    source = _Toml(folder / "source.toml", problems)
+    description = _read_description(source, is_code_list=is_code_list)
+    files = tuple(_read_files(source))
+    tables = [_read_table(path, name, uris, problems, is_code_list=is_code_list) for path in _documents(folder)]
+    found = {table.name: table for table in tables if table is not None}
+    is_single = len(found) == 1 == len(tables)
+    main = next(iter(found.values())) if is_single else found.get(name)
+    if main is None and len(found) == len(tables):
+        message = f"no table is called {name}, as the folder is"
+        hint = f"name the main table {name}.csv and its mapping {name}{METADATA_SUFFIX}"
+        problems.append(Problem("MAP-02", str(folder), message, hint))
+    if problems or main is None:
+        raise ProblemsError(problems)
+    others = tuple(table for table in found.values() if table is not main)
+    return Mapping(name, folder, is_code_list, description, files, main, others)
+
+
+def _documents(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{METADATA_SUFFIX}"))
+
+
+def _read_table(
+    document: Path, name: str, uris: Uris, problems: list[Problem], *, is_code_list: bool
+) -> TableMapping | None:
+    """Read one metadata document as the site publishes it; None if it has problems, which are noted."""
+    address = uris.folder_document(name, is_code_list=is_code_list, file=document.name)
+    table_name = document.name.removesuffix(METADATA_SUFFIX)
+    report = Report()
+    try:
+        group = read_metadata(document.read_bytes(), base_url=address, report=report)
+    except ProblemsError as error:
+        problems += [_placed(problem, document) for problem in error.problems]
+        return None
+    except OSError as error:
+        problems.append(Problem("FILE-05", str(document), f"cannot be read: {error.strerror}"))
+        return None
+    # What CSVW lets pass with a warning is a mistake in a mapping: nobody would see the warning again.
+    if report.warnings:
+        problems += [_placed(warning, document) for warning in report.warnings]
+        return None
+    expected = uris.folder_document(name, is_code_list=is_code_list, file=f"{table_name}.csv")
+    if len(group.tables) != 1 or group.tables[0].url != expected:
+        message = "the document must describe one table, the CSV file beside it"
+        problems.append(Problem("MAP-03", str(document), message, f'set "url": "{table_name}.csv"'))
+        return None
+    return TableMapping(table_name, document.with_name(f"{table_name}.csv"), document, group.tables[0])
+
+
+def _placed(problem: Problem, document: Path) -> Problem:
+    """Name the file of a problem found in a metadata document, whose place is a JSON path."""
+    place = problem.where if str(document) in problem.where else f"{document}: {problem.where}"
+    return Problem(problem.code, place, problem.message, problem.hint)
+
+
+class _Toml:
+    """A TOML table read key by key; what is wrong is noted, and the reader goes on."""
+
+    def __init__(self, path: Path, problems: list[Problem], table: Dictionary[str, object] | None = None) -> None:
+        self.path = path
+        self.problems = problems
+        self.table: Dictionary[str, object] = self._load() if table is None else table
+
+    def _load(self) -> Dictionary[str, object]:
+        try:
+            return tomllib.loads(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            self.note("MAP-04", "the file is missing", "copy another folder's source.toml and change it")
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            self.note("MAP-04", f"not valid TOML: {error}", "correct the syntax (https://toml.io)")
+        return {}
+
+    def note(self, code: str, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(code, str(self.path), message, hint))
+
+    def get(self, key: str, kind: type[T], example: str, default: T | None = None) -> T | None:
+        """Give the value of `key` if it is of `kind`; note a problem if it is not."""
+        value = self.table.get(key, default)
+        if value is None or (isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool)):
+            return value
+        self.note("MAP-05", f"'{key}' is not what is expected here", f"write for instance {key} = {example}")
+        return default
+
+    def need(self, key: str, example: str) -> str:
+        """Give the text of a required key; note a problem if it is missing or empty."""
+        value = self.get(key, str, example)
+        if (value is None or not value.strip()) and self.table:
+            self.note("MAP-05", f"'{key}' is missing", f"add {key} = {example}")
+        return (value or "").strip()
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self.get(key, list, '["…", "…"]', [])
+        return tuple(value for value in values or [] if isinstance(value, str))
+
+
+def _read_description(source: _Toml, *, is_code_list: bool) -> Description:
+    edition = source.get("edition", str, '"2025-05"')
+    if edition is None and not is_code_list and source.table:
+        source.note("MAP-05", "'edition' is missing", 'add edition = "2025-05" (a year, month or day)')
+    if edition is not None and not _EDITION.fullmatch(edition):
+        source.note("MAP-05", f"edition '{edition}' is no year, month or day", 'write for instance edition = "2025-05"')
+    frequency = source.get("frequency", str, '"monthly"')
+    if frequency is not None and frequency not in FREQUENCIES:
+        source.note("MAP-05", f"frequency '{frequency}' is not known", f"use one of {', '.join(FREQUENCIES)}")
+    return Description(
+        title=source.need("title", '"Households on Universal Credit"'),
+        description=source.need("description", '"""What is counted, for whom."""'),
+        publisher=_address(source, "publisher"),
+        licence=_address(source, "licence"),
+        landing_page=source.get("landing_page", str, '"https://…"'),
+        keywords=source.texts("keywords"),
+        edition=edition,
+        version=source.get("version", int, "1", 1) or 1,
+        issued=source.get("issued", date, "2025-07-15"),
+        frequency=frequency,
+        is_sample=bool(source.get("sample", bool, "true", default=False)),
+        notes=source.get("notes", str, '"…"'),
+    )
+
+
+def _address(source: _Toml, key: str) -> str:
+    value = source.need(key, '"https://…"')
+    if value and not re.fullmatch(r"https?://[^\s<>\"{}|\\^`]+", value):
+        source.note("MAP-05", f"'{key}' is not an address", f'write for instance {key} = "https://…"')
+    return value
+
+
+def _read_files(source: _Toml) -> Iterable[PublishedFile]:
+    for entry in source.get("files", list, "[[files]]", []) or []:
+        if not isinstance(entry, dict):
+            source.note("MAP-05", "'files' is not a list of tables", 'start each with [[files]] and give pattern = "…"')
+            continue
+        table = _Toml(source.path, source.problems, entry)
+        encoding = table.get("encoding", str, '"cp1252"', "utf-8") or "utf-8"
+        yield PublishedFile(table.need("pattern", '"*.csv"'), table.get("url", str, '"https://…"'), encoding)

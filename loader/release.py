@@ -1,0 +1,197 @@
+"""A release: a directory, complete and never changed, that the endpoint serves.
+
+    OUT/releases/<time>-<hash>/
+        graph/           Oxigraph store: every quad of the release, each dataset in its own named graph
+        dumps/           <folder>.nq.gz: the same quads by folder, sorted within one folder by table and row
+        tables/          <folder>/<table>.csv and its metadata, as published for download
+        reports/         <folder>.json: rows read, loaded and left out, by file and reason
+        queries/         example queries of the datasets, <folder>/<name>.rq
+        catalogue.nq     the catalogue graph
+        manifest.json    what went in and what came out, with SHA-256 of each
+    OUT/current          symbolic link to the release being served, replaced by one rename
+
+This module knows the layout, reads it, and swaps releases in; `loader.build` fills it. It is the only part of the
+loader (with `loader.errors`) that the endpoint imports.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from loader.errors import MisuseError
+
+if TYPE_CHECKING:
+    from pyoxigraph import Store
+
+MANIFEST_FORMAT: Final = 1
+CURRENT: Final = "current"
+RELEASES: Final = "releases"
+STAGING: Final = ".staging-"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file that went in or came out. `path` is relative: to the sources, the mapping folder or the release."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRecord:
+    """What one mapping folder put into the release."""
+
+    name: str
+    """Folder name: the dataset's slug, or the code list's."""
+    kind: str
+    """`cube`, `records` or `code-list`."""
+    title: str
+    graph: str
+    """Named graph of its quads."""
+    is_sample: bool
+    is_published_file: bool
+    """True if it was read from published files (`--sources`), false if from the table in the mapping folder."""
+    rows: int
+    """Rows of the main table: observations, codes or records."""
+    quads: int
+    """Distinct quads of its named graph."""
+    rows_read: int
+    """Data rows (or cells of a wide table) of the published files; equals rows when the shipped table was used."""
+    left_out: dict[str, int]
+    """Rows of the published files that did not become rows of the table, by reason."""
+    inputs: tuple[FileRecord, ...]
+    mapping: tuple[FileRecord, ...]
+    outputs: tuple[FileRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`manifest.json`: everything a release was made from and by what."""
+
+    format: int
+    base_uri: str
+    created: str
+    """UTC time, ISO 8601; the only clock reading in a release."""
+    software: dict[str, str]
+    content_sha256: str
+    """Hash over the hashes of all dumps: equal content, equal hash, whenever it was built."""
+    folders: tuple[FolderRecord, ...]
+
+    def folder(self, name: str) -> FolderRecord | None:
+        """Find a folder's record by its name; datasets come before code lists."""
+        return next((folder for folder in self.folders if folder.name == name), None)
+
+    def write(self, path: Path) -> None:
+        """Write as JSON with sorted keys."""
+        path.write_text(json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """An opened release directory."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def id(self) -> str:
+        """Directory name: time and content hash."""
+        return self.path.name
+
+    def store(self) -> Store:
+        """Open the graph read-only; several processes may do so at once. The union of graphs is up to the query."""
+        from pyoxigraph import Store
+
+        return Store.read_only(str(self.path / "graph"))
+
+    def table(self, folder: str, file: str) -> Path | None:
+        """Find a published table (or its metadata) of a folder; None if the release has no such file."""
+        path = self.path / "tables" / folder / file
+        record = self.manifest.folder(folder)
+        known = record is not None and any(out.path == f"tables/{folder}/{file}" for out in record.outputs)
+        return path if known else None
+
+
+def file_record(path: Path, name: str) -> FileRecord:
+    """Hash a file, in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return FileRecord(name, digest.hexdigest(), path.stat().st_size)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read `manifest.json`. Raises MisuseError if it is missing, damaged or of another format."""
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        if raw["format"] != MANIFEST_FORMAT:
+            message = f"{path}: format {raw['format']}, this version reads {MANIFEST_FORMAT}; build the release again"
+            raise MisuseError(message)
+        folders = tuple(_folder_record(folder) for folder in raw.pop("folders"))
+        return Manifest(**raw, folders=folders)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{path.parent} is not a release ({error.__class__.__name__} in {path.name}); run `dwpld build`"
+        raise MisuseError(message) from error
+
+
+def _folder_record(raw: dict[str, object]) -> FolderRecord:
+    for key in ("inputs", "mapping", "outputs"):
+        raw[key] = tuple(FileRecord(**record) for record in raw[key])  # type: ignore[attr-defined]
+    return FolderRecord(**raw)  # type: ignore[arg-type]
+
+
+def open_release(path: Path) -> Release:
+    """Open the release at `path`: a release directory, or a link to one such as `build/current`."""
+    real = path.resolve()
+    if not real.is_dir():
+        message = f"no release at {path}; run `dwpld build` first"
+        raise MisuseError(message)
+    return Release(real, read_manifest(real / "manifest.json"))
+
+
+def swap_in(staged: Path, out: Path, name: str) -> Path:
+    """Make a complete staged directory the current release, and return its final path.
+
+    The staged directory is renamed into place, then `OUT/current` is replaced by one rename; a crash before that leaves
+    the previous release current. The release served before stays on disk, older ones are removed.
+    """
+    final = out / RELEASES / name
+    previous = (out / CURRENT).resolve() if (out / CURRENT).is_symlink() else None
+    if final.exists():  # same second, same content: keep both names distinct
+        final = final.with_name(f"{name}-{os.getpid()}")
+    _sync(staged)
+    staged.rename(final)
+    _sync_directory(final.parent)
+    link = out / f".{CURRENT}-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path(RELEASES) / final.name)
+    link.rename(out / CURRENT)
+    _sync_directory(out)
+    for old in (out / RELEASES).iterdir():
+        if not old.name.startswith(".") and old not in {final, previous}:
+            shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def _sync(directory: Path) -> None:
+    """Flush every file below `directory` to disk, so that the rename never outruns its content."""
+    for path in sorted(directory.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,101 @@
+"""The addresses this site mints, built in one place from parts.
+
+`{BASE}` is the address the data is published under, without a trailing slash. The table of URIs is in
+docs/architecture.md; CSVW mappings write the same addresses as templates relative to their tables.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from pyoxigraph import NamedNode
+
+from loader.errors import MisuseError
+
+DEFAULT_BASE: Final = "http://127.0.0.1:8000"
+_UNSAFE: Final = re.compile(r"[\s<>\"{}|\\^`]")
+_SLUG_GAP: Final = re.compile(r"[^a-z0-9]+")
+
+
+def slug(text: str) -> str:
+    """Give the path segment for a label: ASCII lower case, words joined by hyphens; empty if nothing is left."""
+    plain = unicodedata.normalize("NFKD", text.replace("&", " and ").replace("'", "").replace("’", ""))
+    return _SLUG_GAP.sub("-", plain.encode("ascii", "ignore").decode().lower()).strip("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Uris:
+    """Addresses under one base."""
+
+    base: str
+
+    def __post_init__(self) -> None:
+        """Refuse a base that is no absolute http(s) address, or that ends in a slash, query or fragment."""
+        parts = urlsplit(self.base)
+        well_formed = parts.scheme in {"http", "https"} and parts.netloc and not _UNSAFE.search(self.base)
+        if not well_formed or parts.query or parts.fragment or self.base.endswith("/"):
+            message = f"'{self.base}' cannot be a base: give an http or https address without a trailing slash"
+            raise MisuseError(message)
+
+    @classmethod
+    def of(cls, base: str) -> Uris:
+        """Take a base as people write it, with or without a trailing slash."""
+        return cls(base.rstrip("/"))
+
+    @property
+    def root(self) -> str:
+        """The base as a document address, against which relative references resolve."""
+        return f"{self.base}/"
+
+    def node(self, path: str) -> NamedNode:
+        """Anything on this site, by its path without leading slash; unsafe characters are percent-encoded."""
+        return NamedNode(f"{self.base}/{quote(path, safe='/:@!$&()*+,;=~%-._')}")
+
+    def dataset(self, dataset: str) -> NamedNode:
+        """`/data/{ds}`: a dataset, evergreen."""
+        return self.node(f"data/{dataset}")
+
+    def version(self, dataset: str, edition: str, version: int) -> NamedNode:
+        """`/data/{ds}/editions/{e}/versions/{n}`: one version of an edition, and its named graph."""
+        return self.node(f"data/{dataset}/editions/{edition}/versions/{version}")
+
+    def structure(self, dataset: str) -> NamedNode:
+        """`/data/{ds}/structure`: the data structure definition of a cube."""
+        return self.node(f"data/{dataset}/structure")
+
+    def component(self, dataset: str, component: str) -> NamedNode:
+        """`/data/{ds}/component/{c}`: a component specification of a cube."""
+        return self.node(f"data/{dataset}/component/{component}")
+
+    def distribution(self, dataset: str, file: str) -> NamedNode:
+        """`/data/{ds}/distribution/{file}`: a downloadable form of a dataset."""
+        return self.node(f"data/{dataset}/distribution/{file}")
+
+    def download(self, dataset: str, file: str) -> NamedNode:
+        """`/data/{ds}/{file}`: a file of a dataset's folder as published, such as its table."""
+        return self.node(f"data/{dataset}/{file}")
+
+    def scheme(self, code_list: str) -> NamedNode:
+        """`/def/concept-scheme/{list}`: a code list."""
+        return self.node(f"def/concept-scheme/{code_list}")
+
+    def ontology(self) -> NamedNode:
+        """`/def`: the vocabulary as a whole, and the named graph of `ontology/`."""
+        return self.node("def")
+
+    def catalogue(self) -> NamedNode:
+        """`/catalogue`: the catalogue of datasets, and its named graph."""
+        return self.node("catalogue")
+
+    def sparql(self) -> NamedNode:
+        """`/sparql`: the query service."""
+        return self.node("sparql")
+
+    def folder_document(self, folder: str, *, is_code_list: bool, file: str) -> str:
+        """Address of a file of a mapping folder, against which its CSVW templates resolve."""
+        kind = "def/concept-scheme" if is_code_list else "data"
+        return f"{self.base}/{kind}/{folder}/{file}"

@@ -1,0 +1,1 @@
+"""Dataset mappings: one folder each (docs/mappings.md)."""

@@ -1,0 +1,1 @@
+"""SPARQL queries, one file each, with a header."""
