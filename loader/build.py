@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import importlib.metadata
+import io
 import json
 import platform
 import shutil
@@ -33,6 +34,8 @@ from loader.vocabulary import Vocabulary, packaged_ontology, read_vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from typing_extensions import Buffer
 
     from loader.mapping import Mapping
     from loader.progress import Watcher
@@ -158,9 +161,8 @@ def _store(work: Work) -> Manifest:
     graphs[_write(work, "ontology", list(work.vocabulary.triples))] = work.uris.ontology()
     graphs[_write(work, "catalogue", list(_catalogue(work)))] = work.uris.catalogue()
     hashes = hashlib.sha256()
-    for path, graph in graphs.items():
-        store.bulk_load(path=str(path), format=RdfFormat.N_TRIPLES, to_graph=graph)
-        hashes.update(_dump(path, graph, work.directory / "dumps" / f"{path.stem}.nq.gz"))
+    # One bulk load for all: each call costs a tenth of a second, however little it loads.
+    store.bulk_load(input=io.BufferedReader(Stream(_dump_all(graphs, work.directory / "dumps", hashes))), format=RdfFormat.N_QUADS)
     store.optimize()
     counts = _count(store)
     work.watcher.finished("graph store", sum(counts.values()))
@@ -186,12 +188,21 @@ def _write(work: Work, name: str, triples: list[Triple]) -> Path:
     return path
 
 
-def _dump(triples: Path, graph: NamedNode, target: Path) -> bytes:
-    """Write N-Triples as compressed N-Quads of one graph; give the hash of the uncompressed lines.
+def _dump_all(graphs: dict[Path, NamedNode], dumps: Path, hashes: hashlib._Hash) -> Iterator[bytes]:
+    """Write a dump of each file of N-Triples, and yield its N-Quads for the store on the way."""
+    for path, graph in graphs.items():
+        digest = hashlib.sha256()
+        for quads in _dump(path, graph, dumps / f"{path.stem}.nq.gz"):
+            digest.update(quads)
+            yield quads
+        hashes.update(digest.digest())
+
+
+def _dump(triples: Path, graph: NamedNode, target: Path) -> Iterator[bytes]:
+    """Write N-Triples as compressed N-Quads of one graph, and yield the same uncompressed.
 
     No time or name goes into the gzip header, so equal content makes equal files.
     """
-    digest = hashlib.sha256()
     end = f" <{graph.value}> .\n".encode()
     with (
         triples.open("rb") as lines,
@@ -200,9 +211,31 @@ def _dump(triples: Path, graph: NamedNode, target: Path) -> bytes:
     ):
         while piece := lines.readlines(1 << 22):
             quads = b"".join(piece).replace(b" .\n", end)
-            digest.update(quads)
             dump.write(quads)
-    return digest.digest()
+            yield quads
+
+
+class Stream(io.RawIOBase):
+    """A readable file made of pieces of bytes, as they come."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self.pieces = pieces
+        self.rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Fill the buffer with the next bytes; 0 at the end."""
+        if not self.rest:
+            self.rest = memoryview(next(self.pieces, b""))
+        target = memoryview(buffer)
+        size = min(len(target), len(self.rest))
+        target[:size] = self.rest[:size]
+        self.rest = self.rest[size:]
+        return size
 
 
 def _count(store: Store) -> dict[str, int]:

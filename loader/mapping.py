@@ -107,8 +107,9 @@ class Mapping:
 
 
 def packaged_mappings() -> Path:
-    """Find the folder of mappings that comes with this project."""
-    return Path(str(importlib.resources.files("mappings")))
+    """Find the folder of mappings that comes with this project, relative to where we are if it is below."""
+    path = Path(str(importlib.resources.files("mappings")))
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def find_folders(root: Path | None) -> dict[str, Path]:

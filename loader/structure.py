@@ -90,7 +90,7 @@ def derive_structure(mapping: Mapping, rows: pl.DataFrame, vocabulary: Vocabular
             component = vocabulary.components.get(iri)
             if component is not None:
                 parts.append(ComponentColumn(column, component))
-            elif iri.startswith((f"{uris.base}/def/", f"{uris.base}/data/")):
+            elif iri.startswith(f"{uris.base}/") and iri not in vocabulary.declared:
                 problems.append(_undeclared(mapping, column, iri, vocabulary))
     structure = Structure(tuple(parts))
     is_cube = bool(structure.of_kind(MEASURE)) and not mapping.is_code_list
@@ -139,7 +139,7 @@ def distinct_values(rows: pl.DataFrame, names: Sequence[str]) -> list[dict[str, 
 def _undeclared(mapping: Mapping, column: Column, iri: str, vocabulary: Vocabulary) -> Problem:
     from difflib import get_close_matches
 
-    near = get_close_matches(iri, vocabulary.components, n=1, cutoff=0.8)
+    near = get_close_matches(iri, sorted(vocabulary.declared), n=1, cutoff=0.8)
     hint = f"did you mean {near[0]}?" if near else f"declare it in ontology/ or in {mapping.folder}/components.ttl"
     where = f"{mapping.main.document}, column '{column.name}'"
     return Problem("MAP-10", where, f"nothing declares the property {iri}", hint)

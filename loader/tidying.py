@@ -83,14 +83,20 @@ def read_text(path: Path, report: TidyReport, encoding: str | None = None) -> st
         raise report.stop("FILE-01", "", "the file is empty", "fetch the published file again")
     if b"\0" in data:
         hint = "check that this is the published text file, saved as CSV and not as a workbook or as UTF-16"
-        raise report.stop("FILE-02", str(1 + data[: data.index(b"\0")].count(b"\n")), "the file is not text", hint)
+        raise report.stop("FILE-02", str(_line_at(data, data.index(b"\0"))), "the file is not text", hint)
     try:
         return data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        line = 1 + data[: error.start].count(b"\n")
+        line = _line_at(data, error.start)
         message = f"byte 0x{data[error.start]:02X} is not valid {encoding}"
         hint = f"save the file as {encoding}, or change `encoding` in source.toml"
         raise report.stop("FILE-03", str(line), message, hint) from error
+
+
+def _line_at(data: bytes, offset: int) -> int:
+    """Give the line that a byte stands on, whatever ends lines: LF, CRLF or CR."""
+    before = data[:offset]
+    return 1 + before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
 
 
 def read_rows(text: str, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:

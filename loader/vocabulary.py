@@ -42,10 +42,12 @@ class Vocabulary:
 
     triples: tuple[Triple, ...]
     components: dict[str, Component]
+    declared: frozenset[str]
+    """Every IRI the files say something about."""
 
     def with_more(self, more: Vocabulary) -> Vocabulary:
         """Add the components that one folder declares; the triples stay apart."""
-        return Vocabulary(self.triples, {**self.components, **more.components})
+        return Vocabulary(self.triples, {**self.components, **more.components}, self.declared | more.declared)
 
 
 def packaged_ontology() -> list[Path]:
@@ -73,7 +75,8 @@ def read_vocabulary(paths: Iterable[Path], uris: Uris) -> Vocabulary:
     components = _components(plain, problems)
     if problems:
         raise ProblemsError(problems)
-    return Vocabulary(tuple(plain), components)
+    declared = frozenset(triple.subject.value for triple in plain if isinstance(triple.subject, NamedNode))
+    return Vocabulary(tuple(plain), components, declared)
 
 
 def _blank(triple: Triple) -> Problem:

@@ -1,0 +1,59 @@
+"""The documentation names everything there is to know: commands, codes, settings, modules, addresses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from dwpld import app
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CODE = re.compile(r'"((?:FILE|TIDY|MAP|ONT|CUBE|CODE|CSVW|NEW)-[0-9A-Z]+)"')
+
+
+def python_files() -> list[Path]:
+    return [
+        path
+        for folder in ("loader", "endpoint", "ontology", "mappings")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "node_modules" not in path.parts
+    ]
+
+
+def used_codes() -> set[str]:
+    return {code for path in python_files() for code in CODE.findall(path.read_text("utf-8"))}
+
+
+def documented_codes() -> set[str]:
+    return set(re.findall(r"^### ([A-Z]+-[0-9A-Z]+)", (ROOT / "docs/errors.md").read_text("utf-8"), re.MULTILINE))
+
+
+def test_every_code_in_use_is_explained() -> None:
+    assert used_codes() - documented_codes() == set()
+
+
+def test_no_code_is_explained_that_nothing_uses() -> None:
+    assert documented_codes() - used_codes() == set()
+
+
+@pytest.mark.parametrize("name", sorted(typer.main.get_group(app).commands))
+def test_every_command_is_in_the_readme(name: str) -> None:
+    assert f"dwpld {name}" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_every_module_of_the_loader_is_in_the_architecture() -> None:
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    for path in sorted((ROOT / "loader").glob("*.py")):
+        if path.stem not in {"__init__", "errors", "progress"}:
+            assert f"`{path.stem}`" in text, path.stem
+
+
+def test_the_project_names_no_machine_and_no_registry() -> None:
+    forbidden = re.compile(r"pypi\.org/simple|pythonhosted|registry\.npmjs|deb\.debian\.org|/work/main|/root/")
+    names = [*python_files(), *ROOT.glob("*.lock"), *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    names += [ROOT / "endpoint/assets/package-lock.json", ROOT / "Makefile", ROOT / ".ci/run"]
+    for path in names:
+        assert not forbidden.search(path.read_text("utf-8")), path
