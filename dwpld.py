@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -208,6 +209,7 @@ def _say_left_out(release: Path) -> None:
 
 def main() -> None:
     """Run the command line; every mistake of the user's ends in words, never in a traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that a build clears up behind itself
     try:
         app(standalone_mode=True)
     except ProblemsError as error:

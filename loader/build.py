@@ -12,6 +12,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import os
 import platform
 import shutil
 import tempfile
@@ -97,7 +98,8 @@ def _staging(out: Path) -> Iterator[Path]:
     """Give a directory beside the releases to build in; it is removed if the build does not finish."""
     try:
         (out / RELEASES).mkdir(parents=True, exist_ok=True)
-        directory = Path(tempfile.mkdtemp(prefix=STAGING, dir=out / RELEASES))
+        _remove_abandoned(out / RELEASES)
+        directory = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=out / RELEASES))
     except OSError as error:
         message = f"cannot write to {out}: {error.strerror}"
         raise MisuseError(message) from error
@@ -109,6 +111,18 @@ def _staging(out: Path) -> Iterator[Path]:
         raise MisuseError(message) from error
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _remove_abandoned(releases: Path) -> None:
+    """Remove what builds that were killed left behind; those of running processes stay."""
+    for directory in releases.glob(f"{STAGING}*"):
+        owner = directory.name.removeprefix(STAGING).partition("-")[0]
+        try:
+            os.kill(int(owner), 0)
+        except ProcessLookupError:
+            shutil.rmtree(directory, ignore_errors=True)
+        except (ValueError, PermissionError):
+            continue
 
 
 def _convert_all(plan: Plan, directory: Path, watcher: Watcher) -> Work:
@@ -162,7 +176,8 @@ def _store(work: Work) -> Manifest:
     graphs[_write(work, "catalogue", list(_catalogue(work)))] = work.uris.catalogue()
     hashes = hashlib.sha256()
     # One bulk load for all: each call costs a tenth of a second, however little it loads.
-    store.bulk_load(input=io.BufferedReader(Stream(_dump_all(graphs, work.directory / "dumps", hashes))), format=RdfFormat.N_QUADS)
+    quads = Stream(_dump_all(graphs, work.directory / "dumps", hashes))
+    store.bulk_load(input=io.BufferedReader(quads, 1 << 20), format=RdfFormat.N_QUADS)
     store.optimize()
     counts = _count(store)
     work.watcher.finished("graph store", sum(counts.values()))

@@ -229,10 +229,11 @@ def _melt_categories(work: Work, match: Match | None, header: str) -> None:
     for name in figures:
         draft.found.pop(name)
     shown = f"{work.title(figures[0])} … {work.title(figures[-1])}"
+    rename = " (rename it)" if match is None else ""
     draft.decisions.insert(
         0,
         f"the table looks wide: {len(figures)} columns of numbers ({shown}). Each of their cells became a row, and the "
-        f"headers became the dimension '{header}'{' (rename it)' if match is None else ''}: is a total among the headers?",
+        f"headers became the dimension '{header}'{rename}. See whether a total is among them.",
     )
     if match is not None:
         known_dimension(draft, work.known, header, title_of(header), match)

@@ -212,6 +212,27 @@ def test_the_release_before_stays_and_older_ones_go(tmp_path: Path) -> None:
     assert (out / "current").resolve() == paths[-1]
 
 
+def test_a_killed_build_leaves_the_release_before_and_is_cleared_up(tmp_path: Path) -> None:
+    mappings, out = tiny.write_mapping(tmp_path), tmp_path / "out"
+    before = build(plan(mappings), out, LogWatcher())
+    command = [sys.executable, "-m", "dwpld", "build", "tiny", "--mappings", str(mappings), "--out", str(out)]
+    killed = 0
+    for delay in (0.4, 0.6, 0.8, 1.0, 1.2):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(delay)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+            assert open_release(out / "current").manifest.content_sha256
+    assert killed
+    after = build(plan(mappings), out, LogWatcher())
+    assert open_release(out / "current").path == after
+    assert not list((out / "releases").glob(".staging-*"))
+    assert before.name.rpartition("-")[2] == after.name.rpartition("-")[2]
+
+
 def test_a_sample_is_marked_in_the_data(tmp_path: Path) -> None:
     source = tiny.SOURCE + "sample = true\n"
     release = open_release(build(plan(tiny.write_mapping(tmp_path, source=source)), tmp_path / "out", LogWatcher()))
