@@ -77,6 +77,8 @@ class Draft:
     unit_column: str | None = None
     companions: list[CodesDraft] = field(default_factory=list)
     declarations: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    """Paths of dimensions, measures and lists that the folder has declared or used for one thing already."""
     found: dict[str, str] = field(default_factory=dict)
     """What each column of the table was taken for."""
     decisions: list[str] = field(default_factory=list)

@@ -113,7 +113,7 @@ def take_single(work: Work, label: str) -> None:
     name = work.roles.figures[0]
     look = work.profiles[name]
     draft = work.draft
-    draft.measure = choose_measure(draft, work.known, label, look.kind)
+    draft.measure = choose_measure(draft, work.known, label, look.kind.value, is_only=True)
     measured = label if slug(label) == draft.measure else title_of(draft.measure)
     _take_units(work, {None: measured}, None)
     draft.columns.append(
@@ -133,7 +133,7 @@ def take_long(work: Work, names: Sequence[str]) -> None:
         return
     figure = work.roles.figures[0]
     kind = work.profiles[figure].kind.value
-    slugs = {text: choose_measure(draft, work.known, text, kind) for text in labels}
+    slugs = {text: choose_measure(draft, work.known, text, kind, is_only=False) for text in labels}
     _add_measure_column(draft, pl.col(label).replace_strict(slugs), figure)
     _take_units(work, {text: text for text in labels}, label)
     assert draft.measure_column is not None, "it was just added"
@@ -210,7 +210,7 @@ def melt(work: Work) -> None:
     if is_wide:
         draft.frame = long.with_columns(pl.col(header).replace_strict(titles))
         _melt_categories(work, match, header)
-        draft.measure = choose_measure(draft, work.known, "value", kind)
+        draft.measure = choose_measure(draft, work.known, "value", kind, is_only=True)
         draft.unit = choose_unit(draft, work.known, title_of(draft.measure))
         property_url = f"../../def/measure/{draft.measure}"
         draft.summary = title_of(draft.measure)
@@ -244,7 +244,7 @@ def _melt_categories(work: Work, match: Match | None, header: str) -> None:
 
 def _melt_measures(work: Work, titles: Mapping[str, str], header: str, kind: str) -> None:
     draft = work.draft
-    slugs = {name: choose_measure(draft, work.known, label, kind) for name, label in titles.items()}
+    slugs = {name: choose_measure(draft, work.known, label, kind, is_only=False) for name, label in titles.items()}
     units = {name: choose_unit(draft, work.known, label, work.profiles[name]) for name, label in titles.items()}
     for name, measure in slugs.items():
         draft.found[name] += f"; its header names the measure {measure}"

@@ -34,7 +34,7 @@ def ship(dataset: str, sources: Path, mappings: Path | None, *, show: bool) -> I
         message = f"no published file of {dataset} below {sources} ({patterns})"
         raise MisuseError(message)
     step = load_tidy(mapping)
-    frame, readings = run_tidy(step, files)
+    frame, readings = run_tidy(step, files, mapping.folder)
     if hasattr(step, "shipped"):
         frame = step.shipped(frame)
     if frame.height > MAX_ROWS:

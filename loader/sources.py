@@ -93,7 +93,7 @@ def tidy_published(mapping: Mapping, files: Sequence[tuple[Path, PublishedFile]]
     Raises ProblemsError with everything the tidy step found wrong in all files.
     """
     step = load_tidy(mapping)
-    frame, readings = run_tidy(step, files)
+    frame, readings = run_tidy(step, files, mapping.folder)
     tables = {mapping.main.name: frame} | companions(step, frame)
     target.mkdir(parents=True, exist_ok=True)
     return Tidied(write_tables(mapping, tables, target), readings)
@@ -116,10 +116,10 @@ def load_tidy(mapping: Mapping) -> ModuleType:
 
 
 def run_tidy(
-    step: ModuleType, files: Sequence[tuple[Path, PublishedFile]]
+    step: ModuleType, files: Sequence[tuple[Path, PublishedFile]], folder: Path
 ) -> tuple[pl.DataFrame, tuple[FileReading, ...]]:
     """Call the tidy step and stack what it gives; count rows loaded for each file."""
-    reports = [TidyReport(file=path.name, encoding=published.encoding) for path, published in files]
+    reports = [TidyReport(path.name, published.encoding, folder) for path, published in files]
     paths = [path for path, _ in files]
     if hasattr(step, "tidy_all"):
         frames = [_collected(partial(step.tidy_all, paths, reports), reports)]
@@ -159,6 +159,10 @@ def _collected(call: Callable[[], pl.LazyFrame | pl.DataFrame], reports: Sequenc
     try:
         frame = call()
         return frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+    except csv.Error as error:
+        hint = "look for a quotation mark that is not closed"
+        reports[0].problem("TIDY-06", "", f"not a delimited table: {error}", hint)
+        return None
     except ProblemsError as error:
         known = {id(problem) for report in reports for problem in report.problems}
         reports[0].problems += [problem for problem in error.problems if id(problem) not in known]

@@ -10,6 +10,7 @@ import csv
 import io
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loader.errors import Problem, ProblemsError
@@ -17,7 +18,6 @@ from loader.errors import Problem, ProblemsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from decimal import Decimal
-    from pathlib import Path
 
 MAX_TEXT_BYTES = 512 * 1024 * 1024
 
@@ -40,6 +40,8 @@ class TidyReport:
     """Name of the published file, as messages show it."""
     encoding: str = "utf-8"
     """Encoding of the published file, from source.toml."""
+    folder: Path = field(default_factory=Path)
+    """The mapping folder, for lists that a tidy step keeps beside it."""
     skipped: list[LeftOut] = field(default_factory=list)
     held: list[LeftOut] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

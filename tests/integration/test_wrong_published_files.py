@@ -38,7 +38,7 @@ def problems_of(dataset: str, path: str, data: bytes, folder: Path) -> list[Prob
     (folder / Path(path).name).write_bytes(data)
     mapping = read_mapping(dataset, find_folders(None)[dataset], Uris(DEFAULT_BASE))
     with pytest.raises(ProblemsError) as caught:
-        run_tidy(load_tidy(mapping), find_published(mapping, folder))
+        run_tidy(load_tidy(mapping), find_published(mapping, folder), mapping.folder)
     assert all(problem.where.startswith(Path(path).name) for problem in caught.value.problems), caught.value
     assert all(problem.message for problem in caught.value.problems)
     return list(caught.value.problems)
