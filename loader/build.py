@@ -194,7 +194,8 @@ def _catalogue(work: Work) -> Iterator[Triple]:
     for converted in work.converted:
         if not converted.mapping.is_code_list:
             tables = sorted(converted.tidied.tables.values())
-            yield from dataset_triples(converted.mapping, work.uris, tables)
+            is_shipped = not converted.tidied.readings
+            yield from dataset_triples(converted.mapping, work.uris, tables, is_shipped=is_shipped)
 
 
 def _write(work: Work, name: str, triples: list[Triple]) -> Path:

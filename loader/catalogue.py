@@ -46,10 +46,15 @@ def scheme_triples(mapping: Mapping, uris: Uris) -> Iterator[Triple]:
     yield Triple(node, DCT.description, english(about.description))
     yield Triple(node, DCT.publisher, NamedNode(about.publisher))
     yield Triple(node, DCT.license, NamedNode(about.licence))
+    if about.notes:
+        yield Triple(node, SKOS.note, english(about.notes))
 
 
-def dataset_triples(mapping: Mapping, uris: Uris, tables: list[Path]) -> Iterator[Triple]:
-    """Yield the catalogue's description of a dataset and of its downloadable tables."""
+def dataset_triples(mapping: Mapping, uris: Uris, tables: list[Path], *, is_shipped: bool) -> Iterator[Triple]:
+    """Yield the catalogue's description of a dataset and of its downloadable tables.
+
+    `is_shipped` says that the tables are those in the mapping folder, not read from published files.
+    """
     node = uris.dataset(mapping.name)
     about = mapping.description
     yield Triple(uris.catalogue(), DCAT.dataset, node)
@@ -70,6 +75,8 @@ def dataset_triples(mapping: Mapping, uris: Uris, tables: list[Path]) -> Iterato
         yield Triple(node, DCT.accrualPeriodicity, NamedNode(EU_FREQUENCY + FREQUENCIES[about.frequency]))
     if about.notes:
         yield Triple(node, SKOS.note, english(about.notes))
+    if about.shipped_note and is_shipped:
+        yield Triple(node, SKOS.note, english(about.shipped_note))
     yield from _sources(mapping, node)
     yield from _version(mapping, uris)
     if about.is_sample:

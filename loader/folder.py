@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import RdfFormat, Triple, serialize
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    import polars as pl
     from pyoxigraph import NamedNode
 
     from loader.mapping import Mapping, TableMapping
@@ -107,6 +108,7 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
             raise ProblemsError(problems)
         shown = _shown(mapping.main, is_published=is_published)
         cells = read_cells(mapping.main, tidied.tables[mapping.main.name], shown)
+        mapping = _dated(mapping, cells.rows, is_published=is_published)
         structure = derive_structure(mapping, cells.rows, vocabulary, shop.uris)
         if structure is not None:
             members = {scheme: frozenset(codes) for scheme, codes in shop.code_lists.members.items()}
@@ -131,6 +133,16 @@ def _tables_of(mapping: Mapping, shop: Workshop) -> Tidied:
         patterns = ", ".join(file.pattern for file in mapping.files)
         shop.said(f"{mapping.name}: no published file ({patterns}) below --sources; using the table in its folder")
     return take_shipped(mapping, target)
+
+
+def _dated(mapping: Mapping, rows: pl.DataFrame, *, is_published: bool) -> Mapping:
+    """Give the mapping the edition that was read: the latest value of the edition's column."""
+    column = mapping.description.edition_column
+    if not is_published or column is None or column not in rows.columns:
+        return mapping
+    latest = rows[column].drop_nulls().max()
+    description = replace(mapping.description, edition=str(latest) if latest else mapping.description.edition)
+    return replace(mapping, description=description)
 
 
 def _vocabulary_of(mapping: Mapping, shop: Workshop) -> Vocabulary:

@@ -54,11 +54,15 @@ class Description:
     keywords: tuple[str, ...]
     edition: str | None
     """Edition of the shipped table: a year, financial year, month or day; None for code lists."""
+    edition_column: str | None
+    """Column whose latest value names the edition of a table read from published files."""
     version: int
     issued: date | None
     frequency: str | None
     is_sample: bool
     notes: str | None
+    shipped_note: str | None
+    """How the shipped table differs from what the published files give, if it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,11 +270,13 @@ def _read_description(source: _Toml, *, is_code_list: bool) -> Description:
         landing_page=source.get("landing_page", str, '"https://…"'),
         keywords=source.texts("keywords"),
         edition=edition,
+        edition_column=source.get("edition_column", str, '"month"'),
         version=source.get("version", int, "1", 1) or 1,
         issued=source.get("issued", date, "2025-07-15"),
         frequency=frequency,
         is_sample=bool(source.get("sample", bool, "true", default=False)),
         notes=source.get("notes", str, '"…"'),
+        shipped_note=source.get("shipped_note", str, '"…"'),
     )
 
 

@@ -101,8 +101,8 @@ def why_held(name: str, reviewed: Collection[str] = frozenset(), *, for_one_pers
     organisation was paid, and its payee may be written with the person's name: only a reviewed payee is published.
 
     `reviewed` holds the keys of names that a person has found to be organisations (`read_reviewed`). A review does not
-    free a name with a personal title, a trading name of somebody else, or letters of another script, which may only look
-    like the reviewed ones.
+    free a name with a personal title, a trading name of somebody else, or letters of another script, which may only
+    look like the reviewed ones.
     """
     words = words_of(name)
     if not words:

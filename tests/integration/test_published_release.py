@@ -73,6 +73,11 @@ def test_every_published_file_is_read(published_release: Release) -> None:
     }
 
 
+def test_the_edition_is_the_latest_month_read(published_release: Release) -> None:
+    assert record(published_release, "payments-over-25k").graph.endswith("/editions/2012-04/versions/1")
+    assert record(published_release, "procurement-card").graph.endswith("/editions/2025-07/versions/1")
+
+
 def test_every_row_of_every_file_is_accounted_for(published_release: Release) -> None:
     for folder in published_release.manifest.folders:
         stem = f"codes-{folder.name}" if folder.kind == "code-list" else folder.name
