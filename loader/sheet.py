@@ -262,7 +262,7 @@ def profile(sheet: Sheet, name: str) -> Profile:
             markers[BLANK] = column.null_count()
         return Profile(kind, plain, markers, rewrites, symbols)
     _refuse_few_texts(sheet, name, plain, numbers)
-    return Profile(_kind(plain), counts, {}, {}, "")
+    return Profile(_kind(counts), counts, {}, {}, "")
 
 
 def canonical(text: str) -> str | None:

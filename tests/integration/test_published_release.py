@@ -123,8 +123,7 @@ def test_a_month_of_payments_adds_up_to_the_penny(
 
 def test_universal_credit_by_local_authority(shared: Path, published_release: Release) -> None:
     sheet = openpyxl.load_workbook(shared / "data/statxplore/uc_la_households.xlsx", read_only=True)["Data Sheet 0"]
-    cells = [row[2].value for row in sheet.iter_rows(max_col=3) if len(row) > 2]
-    figures = [cell for cell in cells if isinstance(cell, int | float)]
+    figures = [cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, int | float)]
     [[count, total]] = select(
         published_release,
         "SELECT (COUNT(?o) AS ?n) (SUM(?v) AS ?sum) WHERE { ?o qb:dataSet <data/universal-credit-households> ; "
