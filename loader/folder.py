@@ -94,10 +94,11 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
     """Convert a folder. Raises ProblemsError with everything found wrong in it."""
     tidied = _tables_of(mapping, shop)
     is_published = bool(tidied.readings)
-    vocabulary = _vocabulary_of(mapping, shop)
+    own = _own_vocabulary(mapping, shop)
     path = shop.triples / f"{'codes-' if mapping.is_code_list else ''}{mapping.name}.nt"
     problems: list[Problem] = []
     with path.open("wb") as stream:
+        stream.write(to_ntriples(own.triples))
         for table in mapping.tables:
             for chunk in _checked(table, tidied, problems, is_published=is_published):
                 stream.write(chunk)
@@ -109,7 +110,7 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         shown = _shown(mapping.main, is_published=is_published)
         cells = read_cells(mapping.main, tidied.tables[mapping.main.name], shown)
         mapping = _dated(mapping, cells.rows, is_published=is_published)
-        structure = derive_structure(mapping, cells.rows, vocabulary, shop.uris)
+        structure = derive_structure(mapping, cells.rows, shop.vocabulary.with_more(own), shop.uris)
         if structure is not None:
             members = {scheme: frozenset(codes) for scheme, codes in shop.code_lists.members.items()}
             problems += check_cube(structure, mapping.main, cells, members)
@@ -145,12 +146,11 @@ def _dated(mapping: Mapping, rows: pl.DataFrame, *, is_published: bool) -> Mappi
     return replace(mapping, description=description)
 
 
-def _vocabulary_of(mapping: Mapping, shop: Workshop) -> Vocabulary:
-    if mapping.components is None:
-        return shop.vocabulary
-    own = read_vocabulary([mapping.components], shop.uris)
+def _own_vocabulary(mapping: Mapping, shop: Workshop) -> Vocabulary:
+    """Read what the folder declares for itself; it is published in the folder's graph."""
+    own = read_vocabulary([mapping.components] if mapping.components else [], shop.uris)
     shop.code_lists.note(own.triples)
-    return shop.vocabulary.with_more(own)
+    return own
 
 
 def _shown(table: TableMapping, *, is_published: bool) -> str:

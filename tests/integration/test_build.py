@@ -233,6 +233,18 @@ def test_a_killed_build_leaves_the_release_before_and_is_cleared_up(tmp_path: Pa
     assert before.name.rpartition("-")[2] == after.name.rpartition("-")[2]
 
 
+def test_what_a_folder_declares_is_published_with_it(tmp_path: Path) -> None:
+    mappings = tiny.write_mapping(tmp_path, document=tiny.metadata().replace("measure/households", "measure/homes"))
+    (mappings / "tiny" / "components.ttl").write_text(
+        "@prefix qb: <http://purl.org/linked-data/cube#> . @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n"
+        "<def/measure/homes> a qb:MeasureProperty ; rdfs:label 'Homes'@en ; "
+        "rdfs:range <http://www.w3.org/2001/XMLSchema#integer> ."
+    )
+    release = open_release(build(plan(mappings), tmp_path / "out", LogWatcher()))
+    asked = f"ASK {{ GRAPH <{BASE}/data/tiny/editions/2025-05/versions/1> {{ <{BASE}/def/measure/homes> ?p ?o }} }}"
+    assert bool(release.store().query(asked))
+
+
 def test_a_sample_is_marked_in_the_data(tmp_path: Path) -> None:
     source = tiny.SOURCE + "sample = true\n"
     release = open_release(build(plan(tiny.write_mapping(tmp_path, source=source)), tmp_path / "out", LogWatcher()))
