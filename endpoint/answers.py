@@ -1,0 +1,141 @@
+"""Make HTTP answers: one way to say in which form, with which validators, links and compression.
+
+Everything answered with 200 carries `Vary: Accept`, an ETag made of the release and the form, and CORS headers, so that
+caches and browsers of other sites can use it (RFC 9110 §8.8, §12.5.5).
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from functools import cache
+from http import HTTPStatus
+from importlib import metadata, resources
+from typing import TYPE_CHECKING, Final
+
+from starlette.responses import Response
+
+from endpoint.media import HTML, PROBLEM, by_name, negotiate
+from endpoint.problems import bad_request, not_acceptable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from starlette.requests import Request
+
+    from endpoint.media import Form
+    from endpoint.problems import RequestError
+    from endpoint.serving import Serving
+
+COMPRESS_FROM: Final = 1_000
+"""Bytes from which compressing an answer is worth it."""
+MAX_AGE_S: Final = 300
+"""How long a cache may answer by itself: a new release is seen within five minutes."""
+
+
+def choose_form(request: Request, offered: Sequence[Form]) -> Form:
+    """Choose the form of an answer: `?format=` or `?output=` if given, else what the Accept header likes best.
+
+    Raises RequestError if there is none: 400 for an unknown name, 406 for a header nothing fits.
+    """
+    named = request.query_params.get("format") or request.query_params.get("output")
+    if named:
+        form = by_name(named, offered)
+        if form is None:
+            names = ", ".join(form.suffix for form in offered)
+            detail = f"'{named[:40]}' is not a format of this answer; it can be {names}"
+            raise bad_request(detail)
+        return form
+    form = negotiate(request.headers.get("accept"), offered)
+    if form is None:
+        raise not_acceptable(", ".join(form.media_type for form in offered))
+    return form
+
+
+def entity_tag(serving: Serving, form: Form, extra: str = "") -> str:
+    """Name a representation: it changes with the release, the form and, for pages, with this software."""
+    parts = (serving.release.id, form.media_type, extra, software() if form == HTML else "")
+    return f'W/"{hashlib.sha256(repr(parts).encode()).hexdigest()[:20]}"'
+
+
+@cache
+def software() -> str:
+    """Identify what pages are made with: this package's version and its templates and style sheet."""
+    digest = hashlib.sha256(_version().encode())
+    for folder in ("templates", "static"):
+        files = resources.files("endpoint").joinpath(folder)
+        if files.is_dir():
+            for file in sorted(files.iterdir(), key=lambda entry: entry.name):
+                digest.update(file.read_bytes() if file.is_file() else b"")
+    return digest.hexdigest()[:12]
+
+
+def _version() -> str:
+    try:
+        return metadata.version("dwpld")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+def is_current(request: Request, tag: str) -> bool:
+    """Tell whether the client has this representation already (If-None-Match, weak comparison)."""
+    known = request.headers.get("if-none-match", "")
+    return known.strip() == "*" or tag.removeprefix("W/") in re.findall(r'"[^"]*"', known)
+
+
+def answer(
+    request: Request,
+    form: Form,
+    tag: str | None,
+    links: Iterable[str],
+    write: Callable[[], bytes],
+) -> Response:
+    """Answer with what `write` makes, or with 304 if the client has it; `tag` is None for what must not be kept."""
+    headers = {"Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
+    if tag is not None:
+        headers |= {"ETag": tag, "Cache-Control": f"public, max-age={MAX_AGE_S}"}
+    if joined := ", ".join(links):
+        headers["Link"] = joined
+    if tag is not None and is_current(request, tag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    body = write()
+    if len(body) >= COMPRESS_FROM and accepts_gzip(request):
+        body = gzip.compress(body, compresslevel=4, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, headers={**headers, "Content-Type": form.content_type})
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Tell whether the client takes gzip."""
+    wanted = request.headers.get("accept-encoding", "").lower()
+    return any(re.fullmatch(r"(gzip|\*)(;q=(?!0(\.0*)?$).*)?", part.replace(" ", "")) for part in wanted.split(","))
+
+
+def link(path: str, **attributes: str) -> str:
+    """Make one entry of a Link header (RFC 8288)."""
+    ascii_path = re.sub(r"[^\x21-\x7e]|[<>]", "", path)
+    return "; ".join([f"<{ascii_path}>", *(f'{name}="{value}"' for name, value in attributes.items())])
+
+
+def problem(request: Request, error: RequestError, page: Callable[[], bytes]) -> Response:
+    """Answer a refused request: a page for browsers, `application/problem+json` for everything else (RFC 9457)."""
+    headers = {"Vary": "Accept", "Cache-Control": "no-store", **error.headers}
+    if negotiate(request.headers.get("accept"), (PROBLEM, HTML)) == HTML:
+        return Response(page(), error.status, {**headers, "Content-Type": HTML.content_type})
+    return Response(
+        problem_json(error.status, error.detail), error.status, {**headers, "Content-Type": PROBLEM.media_type}
+    )
+
+
+def problem_json(status: HTTPStatus, detail: str, extra: Mapping[str, str] | None = None) -> bytes:
+    """Write a problem document."""
+    document = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        **(extra or {}),
+    }
+    return (json.dumps(document, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,205 @@
+"""The application: which address leads where, and what every answer has in common."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.responses import FileResponse, Response
+
+from endpoint.answers import answer, choose_form, entity_tag, link, problem, problem_json
+from endpoint.catalogue import code_lists, datasets, examples
+from endpoint.media import HTML, PROBLEM
+from endpoint.pages import render
+from endpoint.problems import RequestError, not_found
+from endpoint.resources import dereference
+from endpoint.serving import Serving, Shelf, query_threads
+from endpoint.sparql import METHODS as SPARQL_METHODS
+from endpoint.sparql import PATH as SPARQL
+from endpoint.sparql import refused_method, sparql
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from concurrent.futures import Executor
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from endpoint.settings import Settings
+
+log = logging.getLogger(__name__)
+
+READ_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+POLICY: Final = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY + "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Link, ETag, Vary, Content-Type, Location, X-Request-Id",
+}
+PREFLIGHT: Final = {
+    "Access-Control-Allow-Headers": "Accept, Content-Type, If-None-Match",
+    "Access-Control-Max-Age": "86400",
+}
+ASSET_TYPES: Final = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+class Common:
+    """What every answer has in common: headers, preflight, no body for HEAD, and 500 without details.
+
+    Plain ASGI, so that files are still streamed.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            elif scope["method"] == "HEAD" and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        if scope["method"] == "OPTIONS":
+            await preflight(scope["path"])(scope, receive, send_with_headers)
+            return
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:  # the last resort: the client learns nothing but a number to quote, the log everything
+            number = uuid.uuid4().hex[:12]
+            log.exception("request %s failed: %s %s", number, scope["method"], scope["path"])
+            if started:
+                raise
+            await internal_error(number)(scope, receive, send_with_headers)
+
+
+def preflight(path: str) -> Response:
+    """Answer OPTIONS: which methods there are, for clients and for pages of other sites (CORS)."""
+    methods = ", ".join(SPARQL_METHODS if path == SPARQL else READ_METHODS)
+    headers = {"Allow": methods, "Access-Control-Allow-Methods": methods, **PREFLIGHT}
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+
+
+def internal_error(number: str) -> Response:
+    """Admit a fault of ours."""
+    detail = f"Something went wrong here. It was logged as request {number}."
+    body = problem_json(HTTPStatus.INTERNAL_SERVER_ERROR, detail, {"instance": f"urn:request:{number}"})
+    headers = {"Content-Type": PROBLEM.media_type, "X-Request-Id": number, "Cache-Control": "no-store"}
+    return Response(body, HTTPStatus.INTERNAL_SERVER_ERROR, headers)
+
+
+class Endpoint:
+    """Answers requests out of the current release; each request holds one release from beginning to end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._shelf = Shelf(settings.release)
+        self._threads: Executor = query_threads(settings.query_threads)
+
+    def close(self) -> None:
+        """Let queries end that are under way, and take no more."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def respond(self, request: Request) -> Response:
+        """Answer any request."""
+        try:
+            return await self._route(request)
+        except RequestError as error:
+            page = partial(self._problem_page, error)
+            return await run_in_threadpool(problem, request, error, page)
+
+    async def _route(self, request: Request) -> Response:
+        path = request.url.path
+        if path == SPARQL:
+            if request.method not in SPARQL_METHODS:
+                raise refused_method(request.method)
+            return await sparql(request, self._shelf.current(), self._settings, self._threads)
+        if request.method not in READ_METHODS:
+            detail = f"{request.method} is not allowed: this site can only be read"
+            raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(READ_METHODS)})
+        return await run_in_threadpool(self._read, request, path)
+
+    def _read(self, request: Request, path: str) -> Response:
+        if path.startswith("/assets/"):
+            return asset(path)
+        serving = self._shelf.current()
+        if path == "/":
+            return self._page(request, serving, "start.html", self._settings.title)
+        if path == "/data":
+            return self._page(request, serving, "datasets.html", "Datasets")
+        return dereference(request, serving, self._settings)
+
+    def _page(self, request: Request, serving: Serving, template: str, title: str) -> Response:
+        form = choose_form(request, (HTML,))
+        links = [link("/catalogue", rel="describedby"), link(SPARQL, rel="service-desc")]
+        return answer(
+            request, form, entity_tag(serving, form), links, partial(self._listing, request, serving, template, title)
+        )
+
+    def _listing(self, request: Request, serving: Serving, template: str, title: str) -> bytes:
+        listed = datasets(serving)
+        return render(
+            self._settings,
+            template,
+            title=title,
+            crumbs=[] if template == "start.html" else [{"text": "Home", "href": "/"}],
+            canonical=serving.site.iri("/" if template == "start.html" else "/data"),
+            datasets=listed,
+            code_lists=code_lists(serving),
+            examples=examples(),
+            first_example=next(iter(examples()), None),
+            sample_dataset=next((one.href for one in listed), None),
+            host=str(request.base_url).rstrip("/"),
+        )
+
+    def _problem_page(self, error: RequestError) -> bytes:
+        title = "Page not found" if error.status == HTTPStatus.NOT_FOUND else error.status.phrase
+        crumbs = [{"text": "Home", "href": "/"}]
+        return render(self._settings, "problem.html", title=title, detail=error.detail, crumbs=crumbs)
+
+
+def asset(path: str) -> Response:
+    """Answer with a file of `endpoint/static/`, if it was built."""
+    name = path.removeprefix("/assets/")
+    file = resources.files("endpoint").joinpath("static", name)
+    kind = ASSET_TYPES.get(name[name.rfind(".") :])
+    if "/" in name or kind is None or not file.is_file():
+        raise not_found(path)
+    with resources.as_file(file) as found:
+        return FileResponse(found, headers={"Content-Type": kind, "Cache-Control": "public, max-age=86400"})
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application. Raises MisuseError if there is no release to serve."""
+    endpoint = Endpoint(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        endpoint.close()
+
+    app = FastAPI(title=settings.title, openapi_url=None, lifespan=lifespan)
+    app.add_middleware(Common)
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    app.add_route("/{path:path}", endpoint.respond, methods=methods, include_in_schema=False)
+    return app

@@ -1,0 +1,89 @@
+"""Describe a thing: what is said of it in any graph, what points at it, and the labels of all that.
+
+Every form of an address carries the same description, the page included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from pyoxigraph import Literal, NamedNode, Triple
+
+from endpoint.labels import LABELS
+from endpoint.source import page_query
+from ontology.terms import FOAF, QB, RDF, RDFS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from endpoint.serving import Serving
+    from endpoint.source import Term
+
+INCOMING_ON_A_PAGE: Final = 50
+LAST_PAGE: Final = 200
+"""What points at a thing is read in the order of the store, from the start: later pages would be slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a release says of one thing."""
+
+    subject: NamedNode
+    triples: tuple[Triple, ...]
+    incoming: tuple[Triple, ...]
+    """What points at it: one page."""
+    page: int
+    has_more: bool
+    """True if a further page of what points at it can be asked for."""
+
+    @property
+    def types(self) -> frozenset[Term]:
+        """Classes of the thing."""
+        return frozenset(triple.object for triple in self.triples if triple.predicate == RDF.type)
+
+    def values(self, predicate: NamedNode) -> list[Term]:
+        """Objects of one predicate."""
+        return [triple.object for triple in self.triples if triple.predicate == predicate]
+
+    def text(self, predicate: NamedNode) -> str | None:
+        """First literal of a predicate, English before others."""
+        found = [term for term in self.values(predicate) if isinstance(term, Literal)]
+        return min(found, key=lambda term: (term.language or "en") != "en").value if found else None
+
+
+def describe(serving: Serving, subject: NamedNode, page: int = 1) -> Description | None:
+    """Describe a thing; None if nothing at all is said of it and nothing points at it."""
+    triples = tuple(serving.source.about([subject]))
+    if not triples:
+        return None
+    start = (page - 1) * INCOMING_ON_A_PAGE
+    rows = serving.source.select(page_query("incoming"), {"object": subject})
+    end = start + INCOMING_ON_A_PAGE + 1 if page <= LAST_PAGE else start
+    found = tuple(_incoming(islice(rows, start, end), subject)) if end > start else ()
+    has_more = len(found) > INCOMING_ON_A_PAGE and page < LAST_PAGE
+    return Description(subject, triples, found[:INCOMING_ON_A_PAGE], page, has_more)
+
+
+def _incoming(rows: Iterator[dict[str, Term]], subject: NamedNode) -> Iterator[Triple]:
+    for row in rows:
+        source, predicate = row["subject"], row["predicate"]
+        if isinstance(source, NamedNode) and isinstance(predicate, NamedNode):
+            yield Triple(source, predicate, subject)
+
+
+def graph(serving: Serving, description: Description, document: str) -> list[Triple]:
+    """Give the description as triples, with the labels of what it mentions.
+
+    An observation gets its sentence as its label, and a document under `/doc/` says what it is about.
+    """
+    triples = dict.fromkeys((*description.triples, *description.incoming))
+    mentioned = {term for triple in triples for term in (triple.subject, triple.object) if isinstance(term, NamedNode)}
+    triples.update(dict.fromkeys(serving.source.about(mentioned - {description.subject}, *LABELS)))
+    if QB.Observation in description.types and not any(description.values(label) for label in LABELS):
+        words = serving.labels.observations([description.subject])[description.subject]
+        triples[Triple(description.subject, RDFS.label, Literal(words.sentence, language="en"))] = None
+    if document != description.subject.value:
+        triples[Triple(NamedNode(document), FOAF.primaryTopic, description.subject)] = None
+    return list(triples)

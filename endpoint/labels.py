@@ -1,0 +1,158 @@
+"""Names for things: their labels, sentences for observations that have none, or the last part of their address.
+
+A page collects every term it shows and asks once. What was found is kept for the life of the release, within bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyoxigraph import Literal, NamedNode
+
+from endpoint.source import page_query
+from endpoint.words import literal_text, local_name, sentence
+from ontology.terms import DCT, FOAF, QB, RDF, RDFS, SDMX_ATTRIBUTE, SKOS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pyoxigraph import Triple
+
+    from endpoint.source import QuadSource, Term
+
+LABELS: Final = (SKOS.prefLabel, RDFS.label, DCT.title, FOAF.name)
+KEPT: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A component of a cube's structure."""
+
+    property: NamedNode
+    kind: str
+    """`dimension`, `measure` or `attribute`."""
+    code_list: NamedNode | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """An observation in words."""
+
+    title: str
+    """What is counted, where and when: `Households on Universal Credit, Hartlepool, May 2025`."""
+    value: str
+    """The figure with its unit: `12,345 households`; empty where none was published."""
+
+    @property
+    def sentence(self) -> str:
+        """Title and figure."""
+        return f"{self.title}: {self.value}" if self.value else self.title
+
+
+class Labels:
+    """Names of things in one release."""
+
+    def __init__(self, source: QuadSource) -> None:
+        self._source = source
+        self._known: dict[NamedNode, str] = {}
+        self._structures: dict[NamedNode, tuple[Component, ...]] = {}
+
+    def of(self, terms: Iterable[Term]) -> Mapping[NamedNode, str]:
+        """Give a name for each IRI among some terms; observations are named in words."""
+        wanted = {term for term in terms if isinstance(term, NamedNode)}
+        known = self._known
+        missing = wanted - known.keys()
+        found: dict[NamedNode, str] = self._labelled(missing)
+        found |= {node: words.sentence for node, words in self.observations(missing - found.keys()).items()}
+        found |= {term: local_name(term.value) for term in missing - found.keys()}
+        self._known = {**known, **found} if len(known) + len(found) <= KEPT else found
+        return {term: found[term] if term in found else known[term] for term in wanted}
+
+    def _plain(self, terms: Iterable[Term]) -> dict[NamedNode, str]:
+        """Give names without sentences for observations, which may mention each other."""
+        wanted = {term for term in terms if isinstance(term, NamedNode)}
+        return {term: local_name(term.value) for term in wanted} | self._labelled(wanted)
+
+    def _labelled(self, terms: Iterable[NamedNode]) -> dict[NamedNode, str]:
+        best: dict[NamedNode, tuple[tuple[int, int], str]] = {}
+        for triple in self._source.about(terms, *LABELS):
+            if isinstance(triple.object, Literal) and isinstance(triple.subject, NamedNode):
+                language = {"en": 0, None: 1}.get(triple.object.language, 2)
+                rank = (language, LABELS.index(triple.predicate))
+                if triple.subject not in best or rank < best[triple.subject][0]:
+                    best[triple.subject] = (rank, triple.object.value)
+        return {subject: sentence(text) for subject, (_, text) in best.items()}
+
+    def structure(self, dataset: NamedNode) -> tuple[Component, ...]:
+        """Give the components of a cube, in structure order; empty for a dataset that is none."""
+        if dataset not in self._structures:
+            rows = self._source.select(page_query("structure"), {"dataset": dataset})
+            self._structures[dataset] = tuple(
+                Component(row["property"], local_name(row["kind"].value).lower(), _node(row.get("codeList")))
+                for row in rows
+                if isinstance(row["property"], NamedNode) and isinstance(row["kind"], NamedNode)
+            )
+        return self._structures[dataset]
+
+    def observations(self, nodes: Iterable[NamedNode]) -> dict[NamedNode, Observation]:
+        """Say in words those of some things that are observations."""
+        candidates = {
+            triple.subject
+            for triple in self._source.about(nodes, RDF.type)
+            if triple.object == QB.Observation and isinstance(triple.subject, NamedNode)
+        }
+        facts: dict[NamedNode, dict[NamedNode, Term]] = {node: {} for node in candidates}
+        for triple in self._source.about(candidates):
+            if isinstance(triple.subject, NamedNode):
+                facts[triple.subject][triple.predicate] = triple.object
+        used = {term for about in facts.values() for term in (*about.keys(), *about.values())}
+        names = self._plain(used)
+        return {node: self._in_words(about, names) for node, about in facts.items()}
+
+    def _in_words(self, about: Mapping[NamedNode, Term], names: Mapping[NamedNode, str]) -> Observation:
+        dataset = about.get(QB.dataSet)
+        parts = self.structure(dataset) if isinstance(dataset, NamedNode) else ()
+        measure = about.get(QB.measureType)
+        what = names[dataset].partition(" by ")[0] if isinstance(dataset, NamedNode) else ""
+        if isinstance(measure, NamedNode) and (not what or sum(part.kind == "measure" for part in parts) > 1):
+            what = f"{what}, {names[measure]}".removeprefix(", ")
+        where = [
+            value_text(about[part.property], names)
+            for part in parts
+            if part.kind == "dimension" and part.property in about and part.property != QB.measureType
+        ]
+        figure = about.get(measure) if isinstance(measure, NamedNode) else None
+        unit = about.get(SDMX_ATTRIBUTE.unitMeasure)
+        of_what = names.get(unit) if isinstance(unit, NamedNode) else None
+        return Observation(", ".join(filter(None, [what, *where])) or "Observation", figure_text(figure, of_what))
+
+
+def figure_text(figure: Term | None, unit: str | None) -> str:
+    """Give a figure with its unit: `12,345 households`, `£45,000.00`, `3.2%`."""
+    if not isinstance(figure, Literal):
+        return ""
+    text = literal_text(figure)
+    if unit is None:
+        return text
+    if unit.lower() in {"pounds sterling", "pound sterling"}:
+        return f"−£{text.removeprefix('-')}" if text.startswith("-") else f"£{text}"
+    if unit.lower() in {"percent", "per cent", "percentage"}:
+        return f"{text}%"
+    return f"{text} {unit[:1].lower() + unit[1:]}"
+
+
+def value_text(term: Term, names: Mapping[NamedNode, str]) -> str:
+    """Give any term as text."""
+    if isinstance(term, NamedNode):
+        return names.get(term) or local_name(term.value)
+    return literal_text(term) if isinstance(term, Literal) else str(term)
+
+
+def triples_terms(triples: Iterable[Triple]) -> set[Term]:
+    """Give every term that occurs in some triples."""
+    return {term for triple in triples for term in (triple.subject, triple.predicate, triple.object)}
+
+
+def _node(term: Term | None) -> NamedNode | None:
+    return term if isinstance(term, NamedNode) else None

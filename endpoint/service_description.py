@@ -1,0 +1,53 @@
+"""Describe the query service to programs (SPARQL 1.1 Service Description)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pyoxigraph import Literal, NamedNode, Triple
+
+from loader.uris import Uris
+from ontology.terms import DCT, RDF, RDFS, SD
+
+if TYPE_CHECKING:
+    from endpoint.serving import Serving
+
+FORMATS: Final = "http://www.w3.org/ns/formats/"
+RESULT_FORMATS: Final = (
+    "SPARQL_Results_JSON",
+    "SPARQL_Results_XML",
+    "SPARQL_Results_CSV",
+    "SPARQL_Results_TSV",
+    "Turtle",
+    "N-Triples",
+    "RDF_XML",
+    "JSON-LD",
+)
+
+
+def service_description(serving: Serving) -> list[Triple]:
+    """Give the description as triples: what is understood, how it answers, and which graphs there are."""
+    uris = Uris.of(serving.release.manifest.base_uri)
+    service = uris.sparql()
+    dataset, default = NamedNode(f"{service.value}#dataset"), NamedNode(f"{service.value}#default-graph")
+    triples = [
+        Triple(service, RDF.type, SD.Service),
+        Triple(service, RDFS.label, Literal("SPARQL query service", language="en")),
+        Triple(service, SD.endpoint, service),
+        Triple(service, SD.supportedLanguage, SD.SPARQL11Query),
+        Triple(service, SD.feature, SD.UnionDefaultGraph),
+        *(Triple(service, SD.resultFormat, NamedNode(FORMATS + name)) for name in RESULT_FORMATS),
+        Triple(service, SD.defaultDataset, dataset),
+        Triple(dataset, RDF.type, SD.Dataset),
+        Triple(dataset, SD.defaultGraph, default),
+        Triple(default, RDF.type, SD.Graph),
+    ]
+    for number, folder in enumerate(serving.release.manifest.folders, 1):
+        named = NamedNode(f"{service.value}#graph-{number}")
+        triples += [
+            Triple(dataset, SD.namedGraph, named),
+            Triple(named, RDF.type, SD.NamedGraph),
+            Triple(named, SD.name, NamedNode(folder.graph)),
+            Triple(named, DCT.title, Literal(folder.title, language="en")),
+        ]
+    return triples

@@ -1,0 +1,109 @@
+"""The release being served: opened once, replaced when the link to it moves, never mixed within one request."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from endpoint.labels import Labels
+from endpoint.results import PREFIXES
+from endpoint.site import Site
+from endpoint.source import StoreSource
+from loader.errors import DwpldError
+from loader.release import open_release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from endpoint.source import QuadSource
+    from loader.release import Release
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+STACK_BYTES: Final = 512 * 1024 * 1024
+"""Stack of a query thread. The engine recurses over long queries: the longest accepted needs about 250 MB, and the
+pages of a stack cost memory only once they are used."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """One release, opened: what a request holds from beginning to end."""
+
+    release: Release
+    source: QuadSource
+    site: Site
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Names of things in this release."""
+        return Labels(self.source)
+
+    @cached_property
+    def prefixes(self) -> dict[str, str]:
+        """Prefixes for Turtle and RDF/XML."""
+        return PREFIXES | self.site.prefixes()
+
+
+class Shelf:
+    """Gives the release to serve. A release that cannot be opened is passed over, and the one before is served on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._serving = open_serving(path)
+        self._refused: Path | None = None
+
+    def current(self) -> Serving:
+        """Give the release that the path leads to now; a look at a symbolic link, unless it has moved."""
+        real = self._path.resolve()
+        if real not in (self._serving.release.path, self._refused):
+            with self._lock:
+                self._move(real)
+        return self._serving
+
+    def _move(self, real: Path) -> None:
+        if real in (self._serving.release.path, self._refused):
+            return  # another request was quicker
+        try:
+            self._serving = open_serving(real)
+            self._refused = None
+            log.info("serving release %s", real.name)
+        except (DwpldError, OSError) as error:
+            self._refused = real
+            log.error("release %s cannot be served, staying with %s: %s", real, self._serving.release.id, error)
+
+
+def open_serving(path: Path) -> Serving:
+    """Open a release. Raises MisuseError if there is none."""
+    release = open_release(path)
+    base = release.manifest.base_uri
+    return Serving(release, StoreSource(release.store(), base), Site(base))
+
+
+def query_threads(count: int) -> ThreadPoolExecutor:
+    """Start threads with stacks deep enough for any query that is let through."""
+    previous = threading.stack_size(STACK_BYTES)
+    try:
+        pool = ThreadPoolExecutor(count, thread_name_prefix="query")
+        meeting = threading.Barrier(count)  # all at once, or the pool would start fewer threads
+        list(pool.map(lambda _: meeting.wait(), range(count)))
+    finally:
+        threading.stack_size(previous)
+    return pool
+
+
+def contained(work: Callable[[], T]) -> T:
+    """Do work in a query thread; if it fails, let go of the engine's objects there: they may not end in another."""
+    try:
+        return work()
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise

@@ -1,0 +1,111 @@
+"""The seam between HTTP and the store: what pages and queries need from a release, and nothing more.
+
+Pages ask with queries of ours and bound terms; `/sparql` passes on queries of other people, which `endpoint.guard` has
+checked. In both, the default graph is the union of all named graphs unless a query says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Protocol
+
+from pyoxigraph import NamedNode, QueryBoolean, QuerySolutions, QueryTriples, Triple, Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pyoxigraph import BlankNode, DefaultGraph, Literal, Store
+
+    Term = NamedNode | BlankNode | Literal | Triple
+    Answer = QuerySolutions | QueryTriples | QueryBoolean
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The graphs a request says to look at (SPARQL 1.1 Protocol §2.1.4); any of its kind it does not name is empty."""
+
+    default: tuple[NamedNode, ...] = ()
+    named: tuple[NamedNode, ...] = ()
+
+
+class Scope(Enum):
+    """Where to look when the request names no graphs."""
+
+    UNION = "union"
+    """In all named graphs, merged."""
+    STATED = "stated"
+    """In the graphs that the query's own FROM clauses name."""
+
+
+class QuadSource(Protocol):
+    """A release as a set of quads."""
+
+    def answer(self, query: str, scope: Dataset | Scope) -> Answer:
+        """Answer a query of a client, which was checked before. Raises SyntaxError if the text is no query."""
+        ...
+
+    def select(self, query: str, bindings: Mapping[str, Term]) -> Iterator[dict[str, Term]]:
+        """Give the rows of one of our own SELECT queries, as they are found; a bound variable must be projected too."""
+        ...
+
+    def about(self, subjects: Iterable[NamedNode], *predicates: NamedNode) -> Iterator[Triple]:
+        """Give the triples of some subjects in any graph, each once; of these predicates only, if any is given."""
+        ...
+
+    def has(self, subject: NamedNode) -> bool:
+        """Tell whether anything is said of a subject."""
+        ...
+
+
+class StoreSource:
+    """A release's Oxigraph store, opened read-only in this process."""
+
+    def __init__(self, store: Store, base: str) -> None:
+        self._store = store
+        self._base_iri = f"{base}/"
+
+    def answer(self, query: str, scope: Dataset | Scope) -> Answer:
+        """Answer a query of a client."""
+        if isinstance(scope, Dataset):
+            default: list[NamedNode | BlankNode | DefaultGraph] = [*scope.default]
+            named: list[NamedNode | BlankNode] = [*scope.named]
+            return self._store.query(query, base_iri=self._base_iri, default_graph=default, named_graphs=named)
+        is_union = scope is Scope.UNION  # told so, the engine would pass over FROM
+        return self._store.query(query, base_iri=self._base_iri, use_default_graph_as_union=is_union)
+
+    def select(self, query: str, bindings: Mapping[str, Term]) -> Iterator[dict[str, Term]]:
+        """Give the rows of one of our own SELECT queries."""
+        solutions = self._store.query(
+            query,
+            base_iri=self._base_iri,
+            use_default_graph_as_union=True,
+            substitutions={Variable(name): term for name, term in bindings.items()},
+        )
+        assert isinstance(solutions, QuerySolutions), "select() takes a SELECT query"
+        names = [variable.value for variable in solutions.variables]
+        for row in solutions:
+            found = ((name, row[name]) for name in names)
+            yield {name: term for name, term in found if term is not None}
+
+    def about(self, subjects: Iterable[NamedNode], *predicates: NamedNode) -> Iterator[Triple]:
+        """Give the triples of some subjects in any graph, each once."""
+        for subject in dict.fromkeys(subjects):
+            found: dict[Triple, None] = {}
+            for predicate in predicates or (None,):
+                found.update(
+                    (quad.triple, None) for quad in self._store.quads_for_pattern(subject, predicate, None, None)
+                )
+            yield from found
+
+    def has(self, subject: NamedNode) -> bool:
+        """Tell whether anything is said of a subject."""
+        return next(self._store.quads_for_pattern(subject, None, None, None), None) is not None
+
+
+@cache
+def page_query(name: str) -> str:
+    """Read one of the queries that pages use, `queries/pages/<name>.rq`."""
+    return resources.files("queries").joinpath(f"pages/{name}.rq").read_text(encoding="utf-8")
