@@ -39,7 +39,7 @@ MONTHS = {
 def select(release: Release, query: str) -> list[list[str]]:
     found = release.store().query(PREFIXES + query, base_iri=f"{BASE}/", use_default_graph_as_union=True)
     assert isinstance(found, QuerySolutions)
-    return [[term.value if term is not None else "" for term in row] for row in found]  # type: ignore[union-attr]
+    return [[term.value if term is not None else "" for term in row] for row in found]
 
 
 def record(release: Release, name: str) -> FolderRecord:
