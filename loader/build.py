@@ -27,7 +27,7 @@ from pyoxigraph import NamedNode, RdfFormat, Store, Triple
 
 from loader.catalogue import catalogue_triples, dataset_triples
 from loader.errors import MisuseError, Problem, ProblemsError
-from loader.folder import CodeLists, Converted, Workshop, convert_folder, to_ntriples
+from loader.folder import CodeLists, Converted, Once, Workshop, convert_folder, to_ntriples
 from loader.mapping import find_folders, read_mapping, select
 from loader.release import MANIFEST_FORMAT, RELEASES, STAGING, FileRecord, FolderRecord, Manifest, file_record, swap_in
 from loader.uris import DEFAULT_BASE, Uris
@@ -65,6 +65,7 @@ class Work:
     watcher: Watcher
     vocabulary: Vocabulary
     code_lists: CodeLists
+    once: Once
     problems: list[Problem] = field(default_factory=list)
     converted: list[Converted] = field(default_factory=list)
 
@@ -135,7 +136,8 @@ def _convert_all(plan: Plan, directory: Path, watcher: Watcher) -> Work:
     vocabulary = read_vocabulary(packaged_ontology(), uris)
     code_lists = CodeLists({})
     code_lists.note(vocabulary.triples)
-    work = Work(plan, uris, directory, watcher, vocabulary, code_lists)
+    once = Once(vocabulary.triples)
+    work = Work(plan, uris, directory, watcher, vocabulary, code_lists, once)
     for part in (*PARTS, "triples"):
         (directory / part).mkdir()
     for name, folder in folders.items():
@@ -156,6 +158,7 @@ def _convert(work: Work, name: str, folder: Path) -> Converted:
         uris=work.uris,
         vocabulary=work.vocabulary,
         code_lists=work.code_lists,
+        once=work.once,
         tables=work.directory / "tables",
         triples=work.directory / "triples",
         sources=work.plan.sources,
@@ -180,7 +183,7 @@ def _store(work: Work) -> Manifest:
     store.bulk_load(input=io.BufferedReader(quads, 1 << 20), format=RdfFormat.N_QUADS)
     store.optimize()
     counts = _count(store)
-    work.watcher.finished("graph store", sum(counts.values()))
+    work.watcher.finished("graph store", sum(counts.values()), "quads")
     with gzip.open(work.directory / "dumps" / "catalogue.nq.gz") as dump:
         (work.directory / "catalogue.nq").write_bytes(dump.read())
     shutil.rmtree(work.directory / "triples")

@@ -59,7 +59,6 @@ def dataset_triples(mapping: Mapping, uris: Uris, tables: list[Path], *, is_ship
     about = mapping.description
     yield Triple(uris.catalogue(), DCAT.dataset, node)
     yield Triple(node, RDF.type, DCAT.Dataset)
-    yield Triple(node, RDFS.label, english(about.title))
     yield Triple(node, DCT.title, english(about.title))
     yield Triple(node, DCT.description, english(about.description))
     yield Triple(node, DCT.identifier, Literal(node.value))
@@ -79,9 +78,6 @@ def dataset_triples(mapping: Mapping, uris: Uris, tables: list[Path], *, is_ship
         yield Triple(node, SKOS.note, english(about.shipped_note))
     yield from _sources(mapping, node)
     yield from _version(mapping, uris)
-    if about.is_sample:
-        yield Triple(node, ADMS.status, ADMS.sample)
-        yield Triple(node, RDFS.comment, english(SAMPLE_NOTE))
     for path in tables:
         yield from _distribution(mapping, uris, path)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import RdfFormat, Triple, serialize
@@ -16,9 +17,12 @@ from pyoxigraph import RdfFormat, Triple, serialize
 from loader.catalogue import graph_triples, version_node
 from loader.csvw.convert import convert_table
 from loader.errors import Problem, ProblemsError
-from loader.integrity import check_cube, read_cells
+from loader.gate import check_gate
+from loader.gate.policy import Layout
+from loader.integrity import LINE, check_cube, read_cells
+from loader.persons import read_reviewed
 from loader.sources import Tidied, find_published, take_shipped, tidy_published
-from loader.structure import derive_structure, structure_triples
+from loader.structure import ATTRIBUTE, MEASURE, derive_structure, structure_triples
 from loader.vocabulary import Vocabulary, read_vocabulary
 from ontology.terms import SKOS
 
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from pyoxigraph import NamedNode
 
     from loader.mapping import Mapping, TableMapping
+    from loader.structure import Structure
     from loader.uris import Uris
 
 _IN_SCHEME: Final = re.compile(rb"^<([^>]*)> <" + SKOS.inScheme.value.encode() + rb"> <([^>]*)> \.$", re.MULTILINE)
@@ -53,6 +58,35 @@ class CodeLists:
             self.members.setdefault(scheme.decode(), set()).add(code.decode())
 
 
+class Once:
+    """Keeps every triple in one graph only: that of the first folder to state it.
+
+    Queries see the union of the named graphs, and the store repeats a triple that is in two of them: a sum joined with
+    the label of a supplier that two datasets describe would count twice.
+    """
+
+    def __init__(self, triples: Iterable[Triple]) -> None:
+        """Begin with the triples of the vocabulary, which has a graph of its own."""
+        self._earlier: set[bytes] = set()
+        self._current: set[bytes] = set()
+        self.new(to_ntriples(triples))
+
+    def new(self, lines: bytes) -> bytes:
+        """Give those lines of N-Triples that no earlier folder has stated."""
+        kept = []
+        for line in lines.splitlines(keepends=True):
+            digest = blake2b(line, digest_size=16).digest()
+            if digest not in self._earlier:
+                self._current.add(digest)
+                kept.append(line)
+        return b"".join(kept)
+
+    def next_folder(self) -> None:
+        """Close the books on a folder."""
+        self._earlier |= self._current
+        self._current = set()
+
+
 @dataclass(frozen=True, slots=True)
 class Converted:
     """A folder, converted."""
@@ -73,6 +107,7 @@ class Workshop:
     uris: Uris
     vocabulary: Vocabulary
     code_lists: CodeLists
+    once: Once
     tables: Path
     """Directory for published tables, a folder for each mapping."""
     triples: Path
@@ -95,18 +130,25 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
     tidied = _tables_of(mapping, shop)
     is_published = bool(tidied.readings)
     own = _own_vocabulary(mapping, shop)
+    if not mapping.has_policy:
+        shop.said(f"{mapping.name}: source.toml declares no [policy]; only personal data is looked for (docs/gate.md)")
     path = shop.triples / f"{'codes-' if mapping.is_code_list else ''}{mapping.name}.nt"
     problems: list[Problem] = []
+    shop.once.next_folder()
     with path.open("wb") as stream:
-        stream.write(to_ntriples(own.triples))
+        stream.write(shop.once.new(to_ntriples(own.triples)))
         for table in mapping.tables:
             for chunk in _checked(table, tidied, problems, is_published=is_published):
-                stream.write(chunk)
                 shop.counted(chunk.count(b"\n"))
                 if table is not mapping.main or mapping.is_code_list:
                     shop.code_lists.note_lines(chunk)
+                    stream.write(shop.once.new(chunk))
+                else:  # observations and records are described by their own dataset alone
+                    stream.write(chunk)
         if problems:
             raise ProblemsError(problems)
+        for table in mapping.others:
+            problems += _gate(mapping, table, tidied, Layout(), is_published=is_published)
         shown = _shown(mapping.main, is_published=is_published)
         cells = read_cells(mapping.main, tidied.tables[mapping.main.name], shown)
         mapping = _dated(mapping, cells.rows, is_published=is_published)
@@ -114,8 +156,10 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         if structure is not None:
             members = {scheme: frozenset(codes) for scheme, codes in shop.code_lists.members.items()}
             problems += check_cube(structure, mapping.main, cells, members)
-            stream.write(to_ntriples(structure_triples(mapping, structure, shop.uris)))
-        stream.write(to_ntriples(graph_triples(mapping, shop.uris, is_cube=structure is not None)))
+            stream.write(shop.once.new(to_ntriples(structure_triples(mapping, structure, shop.uris))))
+        problems += _gate(mapping, mapping.main, tidied, _layout(structure), is_published=is_published)
+        described = graph_triples(mapping, shop.uris, is_cube=structure is not None)
+        stream.write(shop.once.new(to_ntriples(described)))
     if problems:
         raise ProblemsError(problems)
     for table in mapping.tables:
@@ -134,6 +178,30 @@ def _tables_of(mapping: Mapping, shop: Workshop) -> Tidied:
         patterns = ", ".join(file.pattern for file in mapping.files)
         shop.said(f"{mapping.name}: no published file ({patterns}) below --sources; using the table in its folder")
     return take_shipped(mapping, target)
+
+
+def _layout(structure: Structure | None) -> Layout:
+    """Say which columns of the main table are what."""
+    if structure is None:
+        return Layout()
+    return Layout(
+        dimensions=structure.key_names,
+        measures=tuple(dict.fromkeys(part.column.name for part in structure.of_kind(MEASURE))),
+        attributes=tuple(part.column.name for part in structure.of_kind(ATTRIBUTE) if not part.column.virtual),
+    )
+
+
+def _gate(
+    mapping: Mapping, table: TableMapping, tidied: Tidied, layout: Layout, *, is_published: bool
+) -> Iterator[Problem]:
+    """Yield what the gate has against one table of the folder (docs/gate.md)."""
+    cells = read_cells(table, tidied.tables[table.name], _shown(table, is_published=is_published))
+    policy = mapping.policy.of_table(table.name, is_main=table is mapping.main)
+    reviewed = frozenset[str]()
+    if mapping.organisations is not None:
+        reviewed = read_reviewed(mapping.organisations.read_text("utf-8"), str(mapping.organisations))
+    titles = {column.name: column.titles[0].text for column in table.table.columns if column.titles}
+    return check_gate(cells.rows, policy, layout, cells.shown, LINE, titles=titles, reviewed=reviewed)
 
 
 def _dated(mapping: Mapping, rows: pl.DataFrame, *, is_published: bool) -> Mapping:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from loader.csvw.metadata import read_metadata
 from loader.csvw.report import Report
 from loader.errors import MisuseError, Problem, ProblemsError
+from loader.gate.policy import RECORDS, REFERENCE, Policy, check_policy_columns, read_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,6 +87,10 @@ class Mapping:
     files: tuple[PublishedFile, ...]
     main: TableMapping
     others: tuple[TableMapping, ...]
+    policy: Policy
+    """What the gate asks of the folder's tables."""
+    has_policy: bool
+    """False if `source.toml` declares none: then only the rules on personal data and records apply."""
 
     @property
     def tables(self) -> tuple[TableMapping, ...]:
@@ -102,6 +107,12 @@ class Mapping:
     def components(self) -> Path | None:
         """Turtle declaring components only this dataset uses, if any."""
         path = self.folder / "components.ttl"
+        return path if path.is_file() else None
+
+    @property
+    def organisations(self) -> Path | None:
+        """Names of payees that a person has found to be organisations, if the folder keeps a list."""
+        path = self.folder / "organisations.txt"
         return path if path.is_file() else None
 
     @property
@@ -170,10 +181,22 @@ def read_mapping(name: str, folder: Path, uris: Uris) -> Mapping:
         message = f"no table is called {name}, as the folder is"
         hint = f"name the main table {name}.csv and its mapping {name}{METADATA_SUFFIX}"
         problems.append(Problem("MAP-02", str(folder), message, hint))
+    policy, has_policy = _read_policy(source, found.values(), is_code_list=is_code_list)
     if problems or main is None:
         raise ProblemsError(problems)
     others = tuple(table for table in found.values() if table is not main)
-    return Mapping(name, folder, is_code_list, description, files, main, others)
+    return Mapping(name, folder, is_code_list, description, files, main, others, policy, has_policy)
+
+
+def _read_policy(source: _Toml, tables: Iterable[TableMapping], *, is_code_list: bool) -> tuple[Policy, bool]:
+    """Read the policy of a folder (docs/gate.md); a code list is reference, other folders without one are records."""
+    table = source.get("policy", dict, '{ kind = "counts" }')
+    if table is None:
+        return Policy(REFERENCE if is_code_list else RECORDS), is_code_list
+    policy, problems = read_policy(table, str(source.path))
+    columns = {table.name: [column.name for column in table.table.columns if not column.virtual] for table in tables}
+    source.problems += problems or check_policy_columns(policy, columns, str(source.path))
+    return policy, True
 
 
 def _documents(folder: Path) -> list[Path]:

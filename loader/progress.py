@@ -24,8 +24,8 @@ class Watcher(Protocol):
     def counted(self, name: str, triples: int) -> None:
         """So many more triples of it are written."""
 
-    def finished(self, name: str, rows: int) -> None:
-        """It is done: so many rows."""
+    def finished(self, name: str, count: int, unit: str = "rows") -> None:
+        """It is done: so many rows, or quads."""
 
     def said(self, text: str) -> None:
         """Something a person should know."""
@@ -52,10 +52,10 @@ class LogWatcher:
             log.info("%s: %s triples", name, f"{self.triples:,}")
             self.last = now
 
-    def finished(self, name: str, rows: int) -> None:
+    def finished(self, name: str, count: int, unit: str = "rows") -> None:
         """Log rows and rows per second."""
         seconds = max(time.monotonic() - self.start, 1e-6)
-        log.info("%s: %s rows, %s rows/s", name, f"{rows:,}", f"{rows / seconds:,.0f}")
+        log.info("%s: %s %s, %s %s/s", name, f"{count:,}", unit, f"{count / seconds:,.0f}", unit)
 
     def said(self, text: str) -> None:
         """Log it."""
@@ -101,10 +101,10 @@ class BarWatcher:
         self.triples[name] += triples
         self.progress.update(self.tasks[name], state=f"{self.triples[name]:,} triples")
 
-    def finished(self, name: str, rows: int) -> None:
+    def finished(self, name: str, count: int, unit: str = "rows") -> None:
         """Tick the line off."""
         seconds = max(time.monotonic() - self.start, 1e-6)
-        state = f"{rows:,} rows  {rows / seconds:,.0f} rows/s"
+        state = f"{count:,} {unit}  {count / seconds:,.0f} {unit}/s"
         self.progress.update(self.tasks[name], state=state, total=1, completed=1)
 
     def said(self, text: str) -> None:

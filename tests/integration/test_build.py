@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pyoxigraph import NamedNode
 from loader.build import Plan, build, check
 from loader.errors import MisuseError, ProblemsError
 from loader.progress import LogWatcher
-from loader.release import open_release
+from loader.release import Release, open_release
 from tests.integration import tiny
 
 BASE = "http://127.0.0.1:8000"
@@ -243,6 +244,36 @@ def test_what_a_folder_declares_is_published_with_it(tmp_path: Path) -> None:
     release = open_release(build(plan(mappings), tmp_path / "out", LogWatcher()))
     asked = f"ASK {{ GRAPH <{BASE}/data/tiny/editions/2025-05/versions/1> {{ <{BASE}/def/measure/homes> ?p ?o }} }}"
     assert bool(release.store().query(asked))
+
+
+def test_no_triple_is_in_two_graphs(shipped_release: Release) -> None:
+    """The union of graphs would repeat it, and sums over joins with it would be wrong."""
+    first: dict[str, str] = {}
+    for dump in sorted((shipped_release.path / "dumps").iterdir()):
+        for line in set(gzip.decompress(dump.read_bytes()).decode().splitlines()):
+            triple = line.rpartition(" <")[0]
+            assert first.setdefault(triple, dump.name) == dump.name, triple
+
+
+def test_a_supplier_of_two_datasets_is_described_once(tmp_path: Path) -> None:
+    mappings = tiny.write_mapping(tmp_path)
+    for name in ("tiny", "tinier"):
+        folder = mappings / name
+        if name == "tinier":
+            shutil.copytree(mappings / "tiny", folder)
+            for path in list(folder.glob("tiny*")):
+                path.rename(folder / path.name.replace("tiny", name, 1))
+            document = folder / "tinier.csv-metadata.json"
+            document.write_text(document.read_text().replace("tiny.csv", "tinier.csv").replace("../tiny", "../tinier"))
+        (folder / "suppliers.csv").write_text("Id,Name\nabc,Acme plc\n")
+        (folder / "suppliers.csv-metadata.json").write_text(
+            '{"@context": "http://www.w3.org/ns/csvw", "url": "suppliers.csv", "tableSchema": {"aboutUrl": '
+            '"../../id/supplier/{id}", "columns": [{"name": "id", "titles": "Id", "suppressOutput": true}, '
+            '{"name": "label", "titles": "Name", "propertyUrl": "rdfs:label"}]}}'
+        )
+    path = build(Plan(datasets=("tiny", "tinier"), mappings=mappings), tmp_path / "out", LogWatcher())
+    asked = f"SELECT ?l WHERE {{ <{BASE}/id/supplier/abc> ?p ?l }}"
+    assert len(list(open_release(path).store().query(asked, use_default_graph_as_union=True))) == 1  # type: ignore[arg-type]
 
 
 def test_a_sample_is_marked_in_the_data(tmp_path: Path) -> None:

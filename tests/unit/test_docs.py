@@ -11,7 +11,7 @@ import typer.main
 from dwpld import app
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CODE = re.compile(r'"((?:FILE|TIDY|MAP|ONT|CUBE|CODE|CSVW|NEW|QUERY|GATE)-[0-9A-Z]+)"')
+CODE = re.compile(r'"((?:FILE|TIDY|MAP|ONT|CUBE|CODE|CSVW|NEW|QUERY|GATE)(?:-[0-9A-Z]+)+)"')
 
 
 def python_files() -> list[Path]:
@@ -28,7 +28,8 @@ def used_codes() -> set[str]:
 
 
 def documented_codes() -> set[str]:
-    return set(re.findall(r"^### ([A-Z]+-[0-9A-Z]+)", (ROOT / "docs/errors.md").read_text("utf-8"), re.MULTILINE))
+    texts = [path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")]
+    return {code for text in texts for code in re.findall(r"^### ([A-Z]+(?:-[0-9A-Z]+)+)$", text, re.MULTILINE)}
 
 
 def test_every_code_in_use_is_explained() -> None:
