@@ -2,9 +2,8 @@
 
     python benchmarks/audit.py [--limit 60] [--runs 3]
 
-`check` finds the cells that are given away; `every` works out the interval of every suppressed cell. Both are held
-against two linear programs for each cell over the whole table, each solved from the start (`plain`), in the same run; its
-intervals must be the same.
+`check` finds the cells that are given away; `every` works out the interval of every suppressed cell. In the same run,
+`plain` solves two linear programs for each cell, over the whole table and from the start; both must say the same.
 """
 
 from __future__ import annotations
@@ -84,7 +83,6 @@ def plain(
     found: dict[tuple[int, int], list[float]] = {}
     for i, j in np.argwhere(hidden):
         for sign in (1.0, -1.0):
-            model.col_cost_ = np.zeros(counts.size)
             cost = np.zeros(counts.size)
             cost[index[i, j]] = sign
             model.col_cost_ = cost

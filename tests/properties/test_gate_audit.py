@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Key: TypeAlias = "tuple[str, ...]"
 Table: TypeAlias = "dict[Key, int]"
+Sums: TypeAlias = "list[tuple[Key, list[Key]]]"
 
 TOTAL = "T"
 WORK = 10_000
@@ -34,7 +35,7 @@ def with_totals(inner: Mapping[Key, int]) -> Table:
     return table
 
 
-def sums_of(table: Table) -> list[tuple[Key, list[Key]]]:
+def sums_of(table: Table) -> Sums:
     """Give each total and its parts, dimension by dimension, found without the code under test."""
     found = []
     for key in table:
@@ -45,9 +46,8 @@ def sums_of(table: Table) -> list[tuple[Key, list[Key]]]:
     return found
 
 
-def solutions(table: Table, hidden: Sequence[Key], choices: Mapping[Key, range]) -> Iterator[Table]:
+def solutions(table: Table, hidden: Sequence[Key], choices: Mapping[Key, range], sums: Sums) -> Iterator[Table]:
     """Yield every table of whole numbers that agrees with the figures: cell by cell, sums checked when complete."""
-    sums = sums_of(table)
     order = {key: number for number, key in enumerate(hidden)}
     due: dict[int, list[tuple[Key, list[Key]]]] = {}
     for total, parts in sums:
@@ -71,10 +71,12 @@ def solutions(table: Table, hidden: Sequence[Key], choices: Mapping[Key, range])
         yield from choose(0)
 
 
-def ranges(table: Table, hidden: Sequence[Key], choices: Mapping[Key, range]) -> dict[Key, tuple[float, float]]:
+def ranges(
+    table: Table, hidden: Sequence[Key], choices: Mapping[Key, range], sums: Sums | None = None
+) -> dict[Key, tuple[float, float]]:
     """Give the smallest and largest value of each hidden cell over all solutions."""
     found: dict[Key, tuple[float, float]] = {}
-    for solution in solutions(table, hidden, choices):
+    for solution in solutions(table, hidden, choices, sums or sums_of(table)):
         for key in hidden:
             low, high = found.get(key, (solution[key], solution[key]))
             found[key] = (min(low, solution[key]), max(high, solution[key]))
@@ -166,6 +168,41 @@ def test_totals_may_be_suppressed_too(cells: Table, data: st.DataObject) -> None
     hidden += data.draw(st.lists(st.sampled_from(margins), unique=True, max_size=2))
     counted = ranges(table, hidden, dict.fromkeys(hidden, range(table[(TOTAL, TOTAL)] + 1)))
     assert intervals(table, hidden) == counted
+
+
+PLACES = {"a": "R", "b": "R", "c": "S", "d": "S", "R": "GB", "S": "GB"}
+"""Four areas in two regions."""
+
+
+def nested(values: Sequence[int]) -> tuple[Table, Sums]:
+    """Make a table of areas by kind, with regions, and its sums."""
+    table: Table = {(area, kind): values[2 * a + k] for a, area in enumerate("abcd") for k, kind in enumerate("xy")}
+    below = {above: [code for code in PLACES if PLACES[code] == above] for above in ("R", "S", "GB")}
+    sums: Sums = []
+    for above, parts in below.items():
+        for kind in "xy":
+            table[above, kind] = sum(table[code, kind] for code in parts)
+            sums.append(((above, kind), [(code, kind) for code in parts]))
+    for area in (*PLACES, "GB"):
+        table[area, TOTAL] = table[area, "x"] + table[area, "y"]
+        sums.append(((area, TOTAL), [(area, "x"), (area, "y")]))
+    sums += [((above, TOTAL), [(code, TOTAL) for code in parts]) for above, parts in below.items()]
+    return table, sums
+
+
+@SETTINGS
+@given(st.lists(st.integers(0, 2), min_size=8, max_size=8), st.data())
+def test_one_of_two_ways_may_be_nested(values: list[int], data: st.DataObject) -> None:
+    table, sums = nested(values)
+    hidden = data.draw(st.lists(st.sampled_from(sorted(table)), unique=True, min_size=1, max_size=5))
+    if ("GB", TOTAL) in hidden:
+        hidden.remove(("GB", TOTAL))
+    counted = ranges(table, hidden, dict.fromkeys(hidden, range(table["GB", TOTAL] + 1)), sums)
+    rows, names = frame(table, hidden)
+    layout = Layout(names, ("n",), parents={"d0": PLACES})
+    policy = Policy("counts", totals={"d1": TOTAL}, nested=("d0",))
+    found = audit(read_figures(rows, names, "n", policy, "line"), groups_of(rows, layout, policy), None)
+    assert {leak.key: (leak.low, leak.high) for leak in found.intervals} == counted
 
 
 @SETTINGS
