@@ -258,6 +258,9 @@ edition = "{edition}"  # decide: {why}
 # issued = 2025-07-15  # decide: when that edition was published
 frequency = "{draft.frequency}"  # decide: monthly | quarterly | annual | irregular | never
 sample = false  # decide: true if the figures are invented
+
+# [policy]  # decide: what the gate asks of the figures (docs/gate.md); until then it looks for personal data only
+# kind = "counts"  # of persons or households; or money, percentages, reference, records
 """
 
 

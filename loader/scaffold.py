@@ -325,7 +325,8 @@ def _report(sheet: Sheet, draft: Draft, unreadable: Sequence[str]) -> Iterator[s
     yield f"{draft.frame.height:,} observations, each told from the others by {', '.join(draft.key)}"
     yield ""
     yield "To decide:"
-    texts = [*draft.decisions, "in source.toml, every line marked '# decide' is a guess."]
+    guesses = "in source.toml, every line marked '# decide' is a guess; [policy] is for you to declare."
+    texts = [*draft.decisions, guesses]
     texts += [
         f"the code list or folder {name} has problems, so nothing was compared with it; see dwpld check."
         for name in unreadable
