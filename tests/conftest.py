@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from loader.build import Plan, build
 from loader.progress import LogWatcher
@@ -13,6 +14,12 @@ from loader.release import Release, open_release
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = "http://127.0.0.1:8000"
+
+# How long an example takes is the machine's affair; in CI the examples are the same every time, so that a failure is
+# of the change under test. Elsewhere every run tries new ones.
+settings.register_profile("developer", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 
 @pytest.fixture(scope="session")
