@@ -145,6 +145,8 @@ def _convert_all(plan: Plan, directory: Path, watcher: Watcher) -> Work:
             work.converted.append(_convert(work, name, folder))
         except ProblemsError as error:
             work.problems += error.problems
+            # a list of which only a part was read would make a problem of every code in the other part
+            code_lists.members.pop(uris.scheme(folder.name).value, None)
     found = any(converted.tidied.readings for converted in work.converted)
     if plan.sources is not None and not found and not work.problems:
         message = f"no published file of any dataset is below {plan.sources}; see [[files]] in each source.toml"

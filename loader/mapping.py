@@ -141,6 +141,10 @@ def find_folders(root: Path | None) -> dict[str, Path]:
     for place in dict.fromkeys((packaged, root)):
         folders |= {f"{CODES}/{path.name}": path for path in _folders_in(place / CODES)}
     datasets = {path.name: path for path in _folders_in(root) if path.name != CODES}
+    both = sorted(name for name in datasets if f"{CODES}/{name}" in folders)
+    if both:
+        message = f"{', '.join(both)}: a dataset and a code list cannot have one name; rename one of the folders"
+        raise MisuseError(message)
     return dict(sorted(folders.items())) | dict(sorted(datasets.items()))
 
 

@@ -16,6 +16,7 @@ from pyoxigraph import NamedNode
 
 from loader.build import Plan, build, check
 from loader.errors import MisuseError, ProblemsError
+from loader.mapping import packaged_mappings
 from loader.progress import LogWatcher
 from loader.release import Release, open_release
 from tests.integration import tiny
@@ -181,6 +182,24 @@ def test_a_misspelt_property_gets_a_suggestion(tmp_path: Path) -> None:
     document = tiny.metadata().replace("dimension/area", "dimension/aera")
     problems = check(plan(tiny.write_mapping(tmp_path, document=document)), LogWatcher())
     assert "did you mean http://127.0.0.1:8000/def/dimension/area" in problems[0].hint
+
+
+def test_a_faulty_code_list_does_not_make_every_code_a_problem(tmp_path: Path) -> None:
+    mappings = tiny.write_mapping(tmp_path)
+    area = mappings / "codes" / "area"
+    shutil.copytree(packaged_mappings() / "codes" / "area", area)
+    table = area / "area.csv"
+    table.write_text("\n".join([*table.read_text("utf-8").splitlines()[:3], "E99,broken"]) + "\n", "utf-8")
+    problems = check(plan(mappings), LogWatcher())
+    assert problems
+    assert all("codes/area" in problem.where for problem in problems), problems
+
+
+def test_a_dataset_cannot_have_the_name_of_a_code_list(tmp_path: Path) -> None:
+    mappings = tiny.write_mapping(tmp_path)
+    (mappings / "tiny").rename(mappings / "area")
+    with pytest.raises(MisuseError, match="area: a dataset and a code list cannot have one name"):
+        check(Plan(mappings=mappings), LogWatcher())
 
 
 def test_unknown_datasets_are_misuse(tmp_path: Path) -> None:
