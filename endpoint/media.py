@@ -62,12 +62,6 @@ def by_name(name: str, offered: Sequence[Form]) -> Form | None:
     return next((form for form in offered if asked in {form.suffix, form.media_type, *form.aliases}), None)
 
 
-def is_explicit(accept: str | None, form: Form) -> bool:
-    """Tell whether a client names a form itself, rather than taking anything."""
-    ranges = _parse_accept(accept or "")
-    return any(ranges.get(name, 0.0) > 0 for name in (form.media_type, *form.aliases))
-
-
 def _parse_accept(accept: str) -> dict[str, float]:
     """Give the quality of each media range; parameters other than q are ignored, a broken q counts as 1."""
     ranges: dict[str, float] = {}

@@ -49,11 +49,6 @@ _NEEDS_QUOTES: Final = re.compile(r'[",\r\n]')
 _TSV_ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
-def forms_of(answer: Answer) -> tuple[Form, ...]:
-    """Give the forms an answer can be written in, the preferred one first."""
-    return RDF_FORMS if isinstance(answer, QueryTriples) else RESULT_FORMS
-
-
 def forms_of_query(form: str) -> tuple[Form, ...]:
     """Give the forms of the answer to a query that is `SELECT`, `ASK`, `CONSTRUCT` or `DESCRIBE`."""
     return RDF_FORMS if form in {"CONSTRUCT", "DESCRIBE"} else RESULT_FORMS

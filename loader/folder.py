@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import polars as pl
     from pyoxigraph import NamedNode
 
+    from loader.integrity import Cells
     from loader.mapping import Mapping, TableMapping
     from loader.structure import Structure
     from loader.uris import Uris
@@ -147,17 +148,15 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
                     stream.write(chunk)
         if problems:
             raise ProblemsError(problems)
-        for table in mapping.others:
-            problems += _gate(mapping, table, tidied, Layout(), is_published=is_published)
-        shown = _shown(mapping.main, is_published=is_published)
-        cells = read_cells(mapping.main, tidied.tables[mapping.main.name], shown)
+        cells = _cells(mapping.main, tidied, is_published=is_published)
         mapping = _dated(mapping, cells.rows, is_published=is_published)
         structure = derive_structure(mapping, cells.rows, shop.vocabulary.with_more(own), shop.uris)
         if structure is not None:
             members = {scheme: frozenset(codes) for scheme, codes in shop.code_lists.members.items()}
             problems += check_cube(structure, mapping.main, cells, members)
             stream.write(shop.once.new(to_ntriples(structure_triples(mapping, structure, shop.uris))))
-        problems += _gate(mapping, mapping.main, tidied, _layout(structure), is_published=is_published)
+        others = [(table, _cells(table, tidied, is_published=is_published)) for table in mapping.others]
+        problems += _gate(mapping, [(mapping.main, cells), *others], _layout(structure))
         described = graph_triples(mapping, shop.uris, is_cube=structure is not None)
         stream.write(shop.once.new(to_ntriples(described)))
     if problems:
@@ -191,17 +190,26 @@ def _layout(structure: Structure | None) -> Layout:
     )
 
 
-def _gate(
-    mapping: Mapping, table: TableMapping, tidied: Tidied, layout: Layout, *, is_published: bool
-) -> Iterator[Problem]:
-    """Yield what the gate has against one table of the folder (docs/gate.md)."""
-    cells = read_cells(table, tidied.tables[table.name], _shown(table, is_published=is_published))
-    policy = mapping.policy.of_table(table.name, is_main=table is mapping.main)
+def _cells(table: TableMapping, tidied: Tidied, *, is_published: bool) -> Cells:
+    return read_cells(table, tidied.tables[table.name], _shown(table, is_published=is_published))
+
+
+def _gate(mapping: Mapping, tables: Iterable[tuple[TableMapping, Cells]], layout: Layout) -> Iterator[Problem]:
+    """Yield what the gate has against the tables of the folder (docs/gate.md); `layout` is that of the main one."""
     reviewed = frozenset[str]()
     if mapping.organisations is not None:
         reviewed = read_reviewed(mapping.organisations.read_text("utf-8"), str(mapping.organisations))
-    titles = {column.name: column.titles[0].text for column in table.table.columns if column.titles}
-    return check_gate(cells.rows, policy, layout, cells.shown, LINE, titles=titles, reviewed=reviewed)
+    for table, cells in tables:
+        is_main = table is mapping.main
+        yield from check_gate(
+            cells.rows,
+            mapping.policy.of_table(table.name, is_main=is_main),
+            layout if is_main else Layout(),
+            cells.shown,
+            LINE,
+            titles={column.name: column.titles[0].text for column in table.table.columns if column.titles},
+            reviewed=reviewed,
+        )
 
 
 def _dated(mapping: Mapping, rows: pl.DataFrame, *, is_published: bool) -> Mapping:

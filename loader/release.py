@@ -2,9 +2,9 @@
 
     OUT/releases/<time>-<hash>/
         graph/           Oxigraph store: every quad of the release, each dataset in its own named graph
-        dumps/           <folder>.nq.gz: the same quads by folder, sorted within one folder by table and row
+        dumps/           <folder>.nq.gz: the same quads by folder, by table and row (code lists: codes-<list>.nq.gz)
         tables/          <folder>/<table>.csv and its metadata, as published for download
-        reports/         <folder>.json: rows read, loaded and left out, by file and reason
+        reports/         <folder>.json, named as the dumps: rows read, loaded and left out, by file and reason
         queries/         example queries of the datasets, <folder>/<name>.rq
         catalogue.nq     the catalogue graph
         manifest.json    what went in and what came out, with SHA-256 of each

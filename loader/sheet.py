@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -315,10 +314,3 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def count_text(counts: Mapping[str, int]) -> str:
-    """Say how often each marker was met, most frequent first."""
-    return ", ".join(
-        f"{value if value == BLANK else repr(value)} {count:,}" for value, count in Counter(counts).most_common()
-    )

@@ -1,7 +1,8 @@
 """The policy of a dataset: what its table holds, and what the gate asks of it (docs/gate.md).
 
-A policy is the table `[policy]` of `source.toml`. It fails closed: no policy, an unknown kind, key or rule, and an
-exemption without a reason are problems that stop the build. Its thresholds are the publisher's choice.
+A policy is the table `[policy]` of `source.toml`. It fails closed: an unknown kind, key or rule, and an exemption
+without a reason are problems that stop the build. What a folder without the table is held to is for the caller to say.
+Its thresholds are the publisher's choice.
 """
 
 from __future__ import annotations
