@@ -88,6 +88,7 @@ def build(
     sources: Sources = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where releases are kept.")] = Path("build"),
     base_uri: BaseUri = DEFAULT_BASE,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Convert unchanged datasets again, too.")] = False,
 ) -> None:
     """Make a release; its path is the last line on stdout."""
     from loader.build import Plan
@@ -95,7 +96,8 @@ def build(
 
     _log()
     with _watcher() as watcher:
-        release = run(Plan(tuple(datasets or ()), mappings, sources, base_uri), out, watcher)
+        plan = Plan(tuple(datasets or ()), mappings, sources, base_uri, is_fresh=fresh)
+        release = run(plan, out, watcher)
     _say_left_out(release)
     print(release)  # noqa: T201 - the result
 

@@ -29,7 +29,19 @@ from loader.catalogue import catalogue_triples, dataset_triples
 from loader.errors import MisuseError, Problem, ProblemsError
 from loader.folder import CodeLists, Converted, Once, Workshop, convert_folder, to_ntriples
 from loader.mapping import find_folders, read_mapping, select
-from loader.release import MANIFEST_FORMAT, RELEASES, STAGING, FileRecord, FolderRecord, Manifest, file_record, swap_in
+from loader.release import (
+    CURRENT,
+    MANIFEST_FORMAT,
+    RELEASES,
+    STAGING,
+    FolderRecord,
+    Manifest,
+    file_record,
+    open_release,
+    swap_in,
+)
+from loader.reuse import Reusable, common_fingerprint, find_reusable, fingerprint, folder_files, take_over
+from loader.sources import find_published
 from loader.uris import DEFAULT_BASE, Uris
 from loader.vocabulary import Vocabulary, packaged_ontology, read_vocabulary
 
@@ -40,6 +52,7 @@ if TYPE_CHECKING:
 
     from loader.mapping import Mapping
     from loader.progress import Watcher
+    from loader.release import Release
 
 SOFTWARE: Final = ("dwpld", "polars", "pyoxigraph")
 PARTS: Final = ("dumps", "queries", "reports", "tables")
@@ -53,6 +66,8 @@ class Plan:
     mappings: Path | None = None
     sources: Path | None = None
     base: str = DEFAULT_BASE
+    is_fresh: bool = False
+    """True to convert everything again, changed or not."""
 
 
 @dataclass(slots=True)
@@ -66,8 +81,13 @@ class Work:
     vocabulary: Vocabulary
     code_lists: CodeLists
     once: Once
+    common: str
+    """Fingerprint of what all folders have in common."""
+    previous: Release | None = None
+    """The release that is current, whose unchanged folders are taken over."""
     problems: list[Problem] = field(default_factory=list)
-    converted: list[Converted] = field(default_factory=list)
+    parts: list[Converted | Reusable] = field(default_factory=list)
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
 
 def check(plan: Plan, watcher: Watcher) -> list[Problem]:
@@ -79,13 +99,22 @@ def check(plan: Plan, watcher: Watcher) -> list[Problem]:
             return list(error.problems)
 
 
+def _current(out: Path, watcher: Watcher) -> Release | None:
+    """Open the release that is current; None if there is none, or none that this version can read."""
+    try:
+        return open_release(out / CURRENT) if (out / CURRENT).exists() else None
+    except MisuseError as error:
+        watcher.said(f"everything is converted again: {error}")
+        return None
+
+
 def build(plan: Plan, out: Path, watcher: Watcher) -> Path:
     """Make a release below `out` and make it current; give its path.
 
     Raises ProblemsError with every problem found, in which case nothing below `out` has changed.
     """
     with _staging(out) as directory:
-        work = _convert_all(plan, directory, watcher)
+        work = _convert_all(plan, directory, watcher, None if plan.is_fresh else _current(out, watcher))
         if work.problems:
             raise ProblemsError(work.problems)
         manifest = _store(work)
@@ -126,7 +155,7 @@ def _remove_abandoned(releases: Path) -> None:
             continue
 
 
-def _convert_all(plan: Plan, directory: Path, watcher: Watcher) -> Work:
+def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Release | None = None) -> Work:
     """Convert the vocabulary and every folder chosen; after a problem the next folder is tried all the same."""
     uris = Uris.of(plan.base)
     if plan.sources is not None and not plan.sources.is_dir():
@@ -137,26 +166,57 @@ def _convert_all(plan: Plan, directory: Path, watcher: Watcher) -> Work:
     code_lists = CodeLists({})
     code_lists.note(vocabulary.triples)
     once = Once(vocabulary.triples)
-    work = Work(plan, uris, directory, watcher, vocabulary, code_lists, once)
+    common = common_fingerprint(uris, folders)
+    work = Work(plan, uris, directory, watcher, vocabulary, code_lists, once, common, previous)
     for part in (*PARTS, "triples"):
         (directory / part).mkdir()
     for name, folder in folders.items():
         try:
-            work.converted.append(_convert(work, name, folder))
+            work.parts.append(_convert(work, name, folder))
         except ProblemsError as error:
             work.problems += error.problems
             # a list of which only a part was read would make a problem of every code in the other part
             code_lists.members.pop(uris.scheme(folder.name).value, None)
-    found = any(converted.tidied.readings for converted in work.converted)
+    found = any(_is_published(part) for part in work.parts)
     if plan.sources is not None and not found and not work.problems:
         message = f"no published file of any dataset is below {plan.sources}; see [[files]] in each source.toml"
         raise MisuseError(message)
     return work
 
 
-def _convert(work: Work, name: str, folder: Path) -> Converted:
+def _convert(work: Work, name: str, folder: Path) -> Converted | Reusable:
+    """Take a folder over from the release before, or convert it if anything it is made from has changed."""
     work.watcher.started(name)
-    shop = Workshop(
+    mapping = read_mapping(name, folder, work.uris)
+    found = find_published(mapping, work.plan.sources) if work.plan.sources is not None else []
+    work.fingerprints[mapping.name] = fingerprint(work.common, mapping, found)
+    work.once.next_folder(mapping.name)
+    reusable = find_reusable(mapping, work.fingerprints[mapping.name], work.previous)
+    if reusable is not None and _still_holds(work, reusable):
+        take_over(reusable, work.directory)
+        work.watcher.unchanged(name, reusable.record.rows)
+        return reusable
+    converted = convert_folder(mapping, _workshop(work, name))
+    work.watcher.finished(name, converted.rows)
+    return converted
+
+
+def _still_holds(work: Work, part: Reusable) -> bool:
+    """Say whether the triples of a graph belong there still, and if so, note them as stated.
+
+    They do if what it left to other graphs is there still, and no folder before it states any of its own.
+    """
+    taken = {other.record.name for other in work.parts if isinstance(other, Reusable)}
+    if not taken.issuperset(part.record.shared_with) or any(map(work.once.has, part.described(work.uris))):
+        return False
+    for lines in part.described(work.uris):
+        work.once.new(lines)
+        work.code_lists.note_lines(lines)
+    return True
+
+
+def _workshop(work: Work, name: str) -> Workshop:
+    return Workshop(
         uris=work.uris,
         vocabulary=work.vocabulary,
         code_lists=work.code_lists,
@@ -167,21 +227,20 @@ def _convert(work: Work, name: str, folder: Path) -> Converted:
         counted=lambda triples: work.watcher.counted(name, triples),
         said=work.watcher.said,
     )
-    converted = convert_folder(read_mapping(name, folder, work.uris), shop)
-    work.watcher.finished(name, converted.rows)
-    return converted
+
+
+def _is_published(part: Converted | Reusable) -> bool:
+    """Say whether a folder was read from published files."""
+    return part.record.is_published_file if isinstance(part, Reusable) else bool(part.tidied.readings)
 
 
 def _store(work: Work) -> Manifest:
     """Load everything into the graph store, write the dumps, and list what there is."""
     work.watcher.started("graph store")
     store = Store(str(work.directory / "graph"))
-    graphs = {converted.triples: converted.graph for converted in work.converted}
-    graphs[_write(work, "ontology", list(work.vocabulary.triples))] = work.uris.ontology()
-    graphs[_write(work, "catalogue", list(_catalogue(work)))] = work.uris.catalogue()
     hashes = hashlib.sha256()
     # One bulk load for all: each call costs a tenth of a second, however little it loads.
-    quads = Stream(_dump_all(graphs, work.directory / "dumps", hashes))
+    quads = Stream(_dump_all(work, hashes))
     store.bulk_load(input=io.BufferedReader(quads, 1 << 20), format=RdfFormat.N_QUADS)
     store.optimize()
     counts = _count(store)
@@ -189,18 +248,20 @@ def _store(work: Work) -> Manifest:
     with gzip.open(work.directory / "dumps" / "catalogue.nq.gz") as dump:
         (work.directory / "catalogue.nq").write_bytes(dump.read())
     shutil.rmtree(work.directory / "triples")
-    records = tuple(_record(work, converted, counts[converted.graph.value]) for converted in work.converted)
+    records = tuple(
+        part.record if isinstance(part, Reusable) else _record(work, part, counts[part.graph.value])
+        for part in work.parts
+    )
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Manifest(MANIFEST_FORMAT, work.uris.base, created, _software(), hashes.hexdigest(), records)
 
 
 def _catalogue(work: Work) -> Iterator[Triple]:
     yield from catalogue_triples(work.uris)
-    for converted in work.converted:
-        if not converted.mapping.is_code_list:
-            tables = sorted(converted.tidied.tables.values())
-            is_shipped = not converted.tidied.readings
-            yield from dataset_triples(converted.mapping, work.uris, tables, is_shipped=is_shipped)
+    for part in work.parts:
+        if not part.mapping.is_code_list:
+            tables = sorted((work.directory / "tables" / part.mapping.name).glob("*.csv"))
+            yield from dataset_triples(part.mapping, work.uris, tables, is_shipped=not _is_published(part))
 
 
 def _write(work: Work, name: str, triples: list[Triple]) -> Path:
@@ -209,14 +270,36 @@ def _write(work: Work, name: str, triples: list[Triple]) -> Path:
     return path
 
 
-def _dump_all(graphs: dict[Path, NamedNode], dumps: Path, hashes: hashlib._Hash) -> Iterator[bytes]:
-    """Write a dump of each file of N-Triples, and yield its N-Quads for the store on the way."""
-    for path, graph in graphs.items():
-        digest = hashlib.sha256()
-        for quads in _dump(path, graph, dumps / f"{path.stem}.nq.gz"):
-            digest.update(quads)
-            yield quads
-        hashes.update(digest.digest())
+def _dump_all(work: Work, hashes: hashlib._Hash) -> Iterator[bytes]:
+    """Yield the N-Quads of every graph for the store, and write its dump on the way, unless it is there already."""
+    dumps = work.directory / "dumps"
+    for part in work.parts:
+        if isinstance(part, Reusable):
+            quads = _unpacked(part.dump)
+        else:
+            quads = _dump(part.triples, part.graph, dumps / f"{part.triples.stem}.nq.gz")
+        yield from _hashed(quads, hashes)
+    for name, graph, triples in (
+        ("ontology", work.uris.ontology(), work.vocabulary.triples),
+        ("catalogue", work.uris.catalogue(), tuple(_catalogue(work))),
+    ):
+        path = _write(work, name, list(dict.fromkeys(triples)))
+        yield from _hashed(_dump(path, graph, dumps / f"{name}.nq.gz"), hashes)
+
+
+def _hashed(quads: Iterator[bytes], hashes: hashlib._Hash) -> Iterator[bytes]:
+    """Pass the pieces of a dump on, and add the hash of it all to `hashes`."""
+    digest = hashlib.sha256()
+    for piece in quads:
+        digest.update(piece)
+        yield piece
+    hashes.update(digest.digest())
+
+
+def _unpacked(dump: Path) -> Iterator[bytes]:
+    with gzip.open(dump) as quads:
+        while piece := quads.read(1 << 22):
+            yield piece
 
 
 def _dump(triples: Path, graph: NamedNode, target: Path) -> Iterator[bytes]:
@@ -281,6 +364,7 @@ def _record(work: Work, converted: Converted, quads: int) -> FolderRecord:
         kind="code-list" if mapping.is_code_list else "cube" if converted.is_cube else "records",
         title=mapping.description.title,
         graph=converted.graph.value,
+        edition=mapping.description.edition,
         is_sample=mapping.description.is_sample,
         is_published_file=bool(tidied.readings),
         rows=converted.rows,
@@ -288,8 +372,10 @@ def _record(work: Work, converted: Converted, quads: int) -> FolderRecord:
         rows_read=rows_read,
         left_out=tidied.left_out,
         inputs=tuple(reading.record for reading in tidied.readings),
-        mapping=_mapping_files(mapping),
+        mapping=folder_files(mapping.folder),
         outputs=tuple(file_record(work.directory / path, path) for path in outputs),
+        fingerprint=work.fingerprints[mapping.name],
+        shared_with=converted.shared_with,
     )
 
 
@@ -299,12 +385,6 @@ def _published(mapping: Mapping) -> list[str]:
     names = [mapping.main.csv.name, *(table.csv.name for table in mapping.others)]
     documents = [table.document.name for table in mapping.tables]
     return [f"{folder}/{name}" for name in (*names, *documents)]
-
-
-def _mapping_files(mapping: Mapping) -> tuple[FileRecord, ...]:
-    """Hash every file of a mapping folder that decides what comes out."""
-    files = sorted(path for path in mapping.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return tuple(file_record(path, path.relative_to(mapping.folder).as_posix()) for path in files)
 
 
 def _report(converted: Converted, path: Path) -> None:

@@ -68,24 +68,40 @@ class Once:
 
     def __init__(self, triples: Iterable[Triple]) -> None:
         """Begin with the triples of the vocabulary, which has a graph of its own."""
-        self._earlier: set[bytes] = set()
-        self._current: set[bytes] = set()
+        self._earlier: dict[bytes, str] = {}
+        self._current: dict[bytes, str] = {}
+        self._folder = ""
+        self.shared_with: set[str] = set()
+        """The folders that have stated triples of the current one before it."""
         self.new(to_ntriples(triples))
 
     def new(self, lines: bytes) -> bytes:
         """Give those lines of N-Triples that no earlier folder has stated."""
         kept = []
         for line in lines.splitlines(keepends=True):
-            digest = blake2b(line, digest_size=16).digest()
-            if digest not in self._earlier:
-                self._current.add(digest)
+            digest = _digest(line)
+            earlier = self._earlier.get(digest)
+            if earlier is None:
+                self._current[digest] = self._folder
                 kept.append(line)
+            elif earlier:  # what the vocabulary states is the same for every build of this software
+                self.shared_with.add(earlier)
         return b"".join(kept)
 
-    def next_folder(self) -> None:
-        """Close the books on a folder."""
+    def has(self, lines: bytes) -> bool:
+        """Say whether an earlier folder has stated any of these lines."""
+        return any(_digest(line) in self._earlier for line in lines.splitlines(keepends=True))
+
+    def next_folder(self, name: str) -> None:
+        """Close the books on a folder and open those of the next."""
         self._earlier |= self._current
-        self._current = set()
+        self._current = {}
+        self._folder = name
+        self.shared_with = set()
+
+
+def _digest(line: bytes) -> bytes:
+    return blake2b(line, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +115,8 @@ class Converted:
     """N-Triples of the folder's graph."""
     rows: int
     is_cube: bool
+    shared_with: tuple[str, ...]
+    """Folders in whose graphs the triples are that this one states as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +153,6 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         shop.said(f"{mapping.name}: source.toml declares no [policy]; only personal data is looked for (docs/gate.md)")
     path = shop.triples / f"{'codes-' if mapping.is_code_list else ''}{mapping.name}.nt"
     problems: list[Problem] = []
-    shop.once.next_folder()
     with path.open("wb") as stream:
         stream.write(shop.once.new(to_ntriples(own.triples)))
         for table in mapping.tables:
@@ -164,7 +181,8 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
     for table in mapping.tables:
         shutil.copy(table.document, shop.tables / mapping.name)
     graph = version_node(mapping, shop.uris)
-    return Converted(mapping, tidied, graph, path, cells.rows.height, structure is not None)
+    shared_with = tuple(sorted(shop.once.shared_with))
+    return Converted(mapping, tidied, graph, path, cells.rows.height, structure is not None, shared_with)
 
 
 def _tables_of(mapping: Mapping, shop: Workshop) -> Tidied:

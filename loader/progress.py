@@ -27,6 +27,9 @@ class Watcher(Protocol):
     def finished(self, name: str, count: int, unit: str = "rows") -> None:
         """It is done: so many rows, or quads."""
 
+    def unchanged(self, name: str, count: int) -> None:
+        """It is as it was in the release before, with so many rows, and is taken over from there."""
+
     def said(self, text: str) -> None:
         """Something a person should know."""
 
@@ -56,6 +59,10 @@ class LogWatcher:
         """Log rows and rows per second."""
         seconds = max(time.monotonic() - self.start, 1e-6)
         log.info("%s: %s %s, %s %s/s", name, f"{count:,}", unit, f"{count / seconds:,.0f}", unit)
+
+    def unchanged(self, name: str, count: int) -> None:
+        """Log rows."""
+        log.info("%s: %s rows, unchanged", name, f"{count:,}")
 
     def said(self, text: str) -> None:
         """Log it."""
@@ -106,6 +113,10 @@ class BarWatcher:
         seconds = max(time.monotonic() - self.start, 1e-6)
         state = f"{count:,} {unit}  {count / seconds:,.0f} {unit}/s"
         self.progress.update(self.tasks[name], state=state, total=1, completed=1)
+
+    def unchanged(self, name: str, count: int) -> None:
+        """Tick the line off."""
+        self.progress.update(self.tasks[name], state=f"{count:,} rows  unchanged", total=1, completed=1)
 
     def said(self, text: str) -> None:
         """Print above the lines."""

@@ -29,7 +29,7 @@ from loader.errors import MisuseError
 if TYPE_CHECKING:
     from pyoxigraph import Store
 
-MANIFEST_FORMAT: Final = 1
+MANIFEST_FORMAT: Final = 2
 CURRENT: Final = "current"
 RELEASES: Final = "releases"
 STAGING: Final = ".staging-"
@@ -55,6 +55,8 @@ class FolderRecord:
     title: str
     graph: str
     """Named graph of its quads."""
+    edition: str | None
+    """Edition of the dataset in this release; None for code lists."""
     is_sample: bool
     is_published_file: bool
     """True if it was read from published files (`--sources`), false if from the table in the mapping folder."""
@@ -69,6 +71,10 @@ class FolderRecord:
     inputs: tuple[FileRecord, ...]
     mapping: tuple[FileRecord, ...]
     outputs: tuple[FileRecord, ...]
+    fingerprint: str
+    """Hash of all that it was made from and by (`loader.reuse`): equal fingerprint, equal part of a release."""
+    shared_with: tuple[str, ...]
+    """Folders in whose graphs the triples are that this folder states as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +151,7 @@ def read_manifest(path: Path) -> Manifest:
 def _folder_record(raw: dict[str, object]) -> FolderRecord:
     for key in ("inputs", "mapping", "outputs"):
         raw[key] = tuple(FileRecord(**record) for record in raw[key])  # type: ignore[attr-defined]
+    raw["shared_with"] = tuple(raw["shared_with"])  # type: ignore[arg-type]
     return FolderRecord(**raw)  # type: ignore[arg-type]
 
 

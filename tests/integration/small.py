@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyoxigraph import NamedNode, RdfFormat, Store
 
-from loader.release import FileRecord, FolderRecord, Manifest, file_record
+from loader.release import MANIFEST_FORMAT, FileRecord, FolderRecord, Manifest, file_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +126,7 @@ def make_release(path: Path, *, note: str = "first") -> Path:
         _folder("households", "cube", "Households on benefit by area", next(iter(GRAPHS)), len(FIGURES), files),
         _folder("made-up", "records", "Made-up records", "data/made-up/editions/2025/versions/1", 3, is_sample=True),
     )
-    Manifest(1, BASE, "2026-01-01T00:00:00+00:00", {}, "0" * 64, folders).write(path / "manifest.json")
+    Manifest(MANIFEST_FORMAT, BASE, "2026-01-01T00:00:00+00:00", {}, "0" * 64, folders).write(path / "manifest.json")
     return path
 
 
@@ -152,4 +152,6 @@ def _folder(
     *,
     is_sample: bool = False,
 ) -> FolderRecord:
-    return FolderRecord(name, kind, title, f"{BASE}/{graph}", is_sample, False, rows, rows, rows, {}, (), (), outputs)
+    edition = None if kind == "code-list" else "2025-05"
+    made = ((), (), outputs, "", ())
+    return FolderRecord(name, kind, title, f"{BASE}/{graph}", edition, is_sample, False, rows, rows, rows, {}, *made)
