@@ -79,6 +79,58 @@ class Uris:
         """`/data/{ds}/{file}`: a file of a dataset's folder as published, such as its table."""
         return self.node(f"data/{dataset}/{file}")
 
+    def column(self, dataset: str, file: str, number: int) -> NamedNode:
+        """`/data/{ds}/{table}.csv#col={n}`: a column of a published table, counted from 1 (RFC 7111)."""
+        return self.part(self.download(dataset, file), f"col={number}")
+
+    def quality(self, dataset: str, *parts: str) -> NamedNode:
+        """`/data/{ds}/quality`: what is measured of a dataset; `/data/{ds}/quality/{metric}/…`: a measurement."""
+        return self.node("/".join([f"data/{dataset}/quality", *(quote(part, safe="") for part in parts)]))
+
+    def made_from(self, version: NamedNode, kind: str, file: str) -> NamedNode:
+        """`{version}/{kind}/{file}`: a file that a version of a dataset was made from."""
+        return NamedNode(f"{version.value}/{kind}/{quote(file, safe='/')}")
+
+    def build_of(self, version: NamedNode) -> NamedNode:
+        """`{version}/build`: the making of a version of a dataset."""
+        return NamedNode(f"{version.value}/build")
+
+    def part(self, whole: NamedNode, name: str) -> NamedNode:
+        """`{whole}#{name}`: something that is described with its whole."""
+        return NamedNode(f"{whole.value}#{name}")
+
+    def software(self, name: str, version: str) -> NamedNode:
+        """`/id/software/{name}/{version}`: a version of a program."""
+        return self.node(f"id/software/{name}/{version}")
+
+    def metric(self, name: str) -> NamedNode:
+        """`/def/metric/{name}`: something that is measured of datasets."""
+        return self.node(f"def/metric/{name}")
+
+    def property(self, name: str) -> NamedNode:
+        """`/def/property/{name}`: a property that is no component of a cube."""
+        return self.node(f"def/property/{name}")
+
+    def attribute(self, name: str) -> NamedNode:
+        """`/def/attribute/{name}`: an attribute of observations."""
+        return self.node(f"def/attribute/{name}")
+
+    def own_class(self, name: str) -> NamedNode:
+        """`/def/class/{name}`: a class of ours."""
+        return self.node(f"def/class/{name}")
+
+    def concept(self, code_list: str, notation: str) -> NamedNode:
+        """`/def/concept/{list}/{notation}`: a code."""
+        return self.node(f"def/concept/{code_list}/{notation}")
+
+    def changes(self, thing: NamedNode, before: str, after: str) -> NamedNode:
+        """`{thing}/changes/{before}/{after}`: what changed about a thing from one release to another, both by id."""
+        return NamedNode(f"{thing.value}/changes/{before}/{after}")
+
+    def change(self, changes: NamedNode, *numbers: int) -> NamedNode:
+        """`{changes}/{n}` and `{changes}/{n}/{m}`: one change of them, and one value that it replaces."""
+        return NamedNode("/".join([changes.value, *map(str, numbers)]))
+
     def scheme(self, code_list: str) -> NamedNode:
         """`/def/concept-scheme/{list}`: a code list."""
         return self.node(f"def/concept-scheme/{code_list}")

@@ -7,6 +7,15 @@ from typing import Final
 from pyoxigraph import NamedNode
 
 
+class AS:
+    """Activity Streams, <https://www.w3.org/ns/activitystreams#>."""
+
+    NAMESPACE: Final = "https://www.w3.org/ns/activitystreams#"
+    Create: Final = NamedNode("https://www.w3.org/ns/activitystreams#Create")
+    Update: Final = NamedNode("https://www.w3.org/ns/activitystreams#Update")
+    Delete: Final = NamedNode("https://www.w3.org/ns/activitystreams#Delete")
+
+
 class ADMS:
     """ADMS, <http://www.w3.org/ns/adms#>."""
 
@@ -21,6 +30,8 @@ class CSVW:
     NAMESPACE: Final = "http://www.w3.org/ns/csvw#"
     Table: Final = NamedNode("http://www.w3.org/ns/csvw#Table")
     url: Final = NamedNode("http://www.w3.org/ns/csvw#url")
+    Column: Final = NamedNode("http://www.w3.org/ns/csvw#Column")
+    name: Final = NamedNode("http://www.w3.org/ns/csvw#name")
 
 
 class DCAT:
@@ -80,6 +91,27 @@ class DCT:
     references: Final = NamedNode("http://purl.org/dc/terms/references")
 
 
+class DQV:
+    """Data Quality Vocabulary, <http://www.w3.org/ns/dqv#>."""
+
+    NAMESPACE: Final = "http://www.w3.org/ns/dqv#"
+    QualityMeasurement: Final = NamedNode("http://www.w3.org/ns/dqv#QualityMeasurement")
+    Metric: Final = NamedNode("http://www.w3.org/ns/dqv#Metric")
+    Dimension: Final = NamedNode("http://www.w3.org/ns/dqv#Dimension")
+    QualityMetadata: Final = NamedNode("http://www.w3.org/ns/dqv#QualityMetadata")
+    QualityPolicy: Final = NamedNode("http://www.w3.org/ns/dqv#QualityPolicy")
+    QualityAnnotation: Final = NamedNode("http://www.w3.org/ns/dqv#QualityAnnotation")
+    hasQualityMeasurement: Final = NamedNode("http://www.w3.org/ns/dqv#hasQualityMeasurement")
+    hasQualityMetadata: Final = NamedNode("http://www.w3.org/ns/dqv#hasQualityMetadata")
+    hasQualityAnnotation: Final = NamedNode("http://www.w3.org/ns/dqv#hasQualityAnnotation")
+    isMeasurementOf: Final = NamedNode("http://www.w3.org/ns/dqv#isMeasurementOf")
+    computedOn: Final = NamedNode("http://www.w3.org/ns/dqv#computedOn")
+    inDimension: Final = NamedNode("http://www.w3.org/ns/dqv#inDimension")
+    value: Final = NamedNode("http://www.w3.org/ns/dqv#value")
+    expectedDataType: Final = NamedNode("http://www.w3.org/ns/dqv#expectedDataType")
+    qualityAssessment: Final = NamedNode("http://www.w3.org/ns/dqv#qualityAssessment")
+
+
 class FOAF:
     """FOAF, <http://xmlns.com/foaf/0.1/>."""
 
@@ -103,6 +135,15 @@ class ORG:
     unitOf: Final = NamedNode("http://www.w3.org/ns/org#unitOf")
     subOrganizationOf: Final = NamedNode("http://www.w3.org/ns/org#subOrganizationOf")
     identifier: Final = NamedNode("http://www.w3.org/ns/org#identifier")
+
+
+class OA:
+    """Web Annotation, <http://www.w3.org/ns/oa#>."""
+
+    NAMESPACE: Final = "http://www.w3.org/ns/oa#"
+    bodyValue: Final = NamedNode("http://www.w3.org/ns/oa#bodyValue")
+    hasTarget: Final = NamedNode("http://www.w3.org/ns/oa#hasTarget")
+    motivatedBy: Final = NamedNode("http://www.w3.org/ns/oa#motivatedBy")
 
 
 class OWL:
@@ -140,6 +181,14 @@ class PROV:
     wasDerivedFrom: Final = NamedNode("http://www.w3.org/ns/prov#wasDerivedFrom")
     wasGeneratedBy: Final = NamedNode("http://www.w3.org/ns/prov#wasGeneratedBy")
     used: Final = NamedNode("http://www.w3.org/ns/prov#used")
+    wasRevisionOf: Final = NamedNode("http://www.w3.org/ns/prov#wasRevisionOf")
+    generatedAtTime: Final = NamedNode("http://www.w3.org/ns/prov#generatedAtTime")
+    Agent: Final = NamedNode("http://www.w3.org/ns/prov#Agent")
+    SoftwareAgent: Final = NamedNode("http://www.w3.org/ns/prov#SoftwareAgent")
+    Organization: Final = NamedNode("http://www.w3.org/ns/prov#Organization")
+    Plan: Final = NamedNode("http://www.w3.org/ns/prov#Plan")
+    wasAssociatedWith: Final = NamedNode("http://www.w3.org/ns/prov#wasAssociatedWith")
+    wasAttributedTo: Final = NamedNode("http://www.w3.org/ns/prov#wasAttributedTo")
 
 
 class QB:
@@ -219,6 +268,15 @@ class SDMX_ATTRIBUTE:
     NAMESPACE: Final = "http://purl.org/linked-data/sdmx/2009/attribute#"
     unitMeasure: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/attribute#unitMeasure")
     obsStatus: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/attribute#obsStatus")
+    confStatus: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/attribute#confStatus")
+
+
+class SDMX_CODE:
+    """SDMX codes, <http://purl.org/linked-data/sdmx/2009/code#>."""
+
+    NAMESPACE: Final = "http://purl.org/linked-data/sdmx/2009/code#"
+    obsStatus: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/code#obsStatus")
+    confStatus: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/code#confStatus")
 
 
 class SDMX_CONCEPT:
@@ -229,6 +287,7 @@ class SDMX_CONCEPT:
     refPeriod: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#refPeriod")
     unitMeasure: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#unitMeasure")
     obsStatus: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#obsStatus")
+    confStatus: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#confStatus")
 
 
 class SDMX_DIMENSION:
@@ -265,6 +324,18 @@ class SKOS:
     note: Final = NamedNode("http://www.w3.org/2004/02/skos/core#note")
     exactMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#exactMatch")
     closeMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#closeMatch")
+    broadMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#broadMatch")
+
+
+class SPDX:
+    """SPDX, <http://spdx.org/rdf/terms#>."""
+
+    NAMESPACE: Final = "http://spdx.org/rdf/terms#"
+    checksum: Final = NamedNode("http://spdx.org/rdf/terms#checksum")
+    Checksum: Final = NamedNode("http://spdx.org/rdf/terms#Checksum")
+    algorithm: Final = NamedNode("http://spdx.org/rdf/terms#algorithm")
+    checksumValue: Final = NamedNode("http://spdx.org/rdf/terms#checksumValue")
+    checksumAlgorithm_sha256: Final = NamedNode("http://spdx.org/rdf/terms#checksumAlgorithm_sha256")
 
 
 class VANN:
@@ -300,3 +371,4 @@ class XSD:
     gYear: Final = NamedNode("http://www.w3.org/2001/XMLSchema#gYear")
     gYearMonth: Final = NamedNode("http://www.w3.org/2001/XMLSchema#gYearMonth")
     anyURI: Final = NamedNode("http://www.w3.org/2001/XMLSchema#anyURI")
+    hexBinary: Final = NamedNode("http://www.w3.org/2001/XMLSchema#hexBinary")
