@@ -10,29 +10,27 @@
         manifest.json    what went in and what came out, with SHA-256 of each
     OUT/current          symbolic link to the release being served, replaced by one rename
 
-This module knows the layout, reads it, and swaps releases in; `loader.build` fills it. It is the only part of the
-loader (with `loader.errors`) that the endpoint imports.
+This module knows the layout and reads it; `loader.build` fills it and `loader.releases` swaps it in. It is the only
+part of the loader (with `loader.errors` and `loader.uris`) that the endpoint imports.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loader.errors import MisuseError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyoxigraph import Store
 
 MANIFEST_FORMAT: Final = 2
 CURRENT: Final = "current"
 RELEASES: Final = "releases"
-STAGING: Final = ".staging-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +110,17 @@ class Release:
         return self.path.name
 
     def store(self) -> Store:
-        """Open the graph read-only; several processes may do so at once. The union of graphs is up to the query."""
+        """Open the graph read-only; several processes may do so at once. The union of graphs is up to the query.
+
+        Raises MisuseError if it is missing or damaged, as far as opening it shows.
+        """
         from pyoxigraph import Store
 
-        return Store.read_only(str(self.path / "graph"))
+        try:
+            return Store.read_only(str(self.path / "graph"))
+        except (OSError, RuntimeError) as error:  # the engine says RuntimeError for what is damaged
+            message = f"{self.path}: the graph cannot be opened ({error}); run `dwpld build`"
+            raise MisuseError(message) from error
 
     def table(self, folder: str, file: str) -> Path | None:
         """Find a published table (or its metadata) of a folder; None if the release has no such file."""
@@ -123,6 +128,12 @@ class Release:
         record = self.manifest.folder(folder)
         known = record is not None and any(out.path == f"tables/{folder}/{file}" for out in record.outputs)
         return path if known else None
+
+
+def count_quads(store: Store) -> dict[str, int]:
+    """Count the quads of each named graph."""
+    found = store.query("SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g")
+    return {row["g"].value: int(row["n"].value) for row in found}  # type: ignore[union-attr]
 
 
 def file_record(path: Path, name: str) -> FileRecord:
@@ -162,43 +173,3 @@ def open_release(path: Path) -> Release:
         message = f"no release at {path}; run `dwpld build` first"
         raise MisuseError(message)
     return Release(real, read_manifest(real / "manifest.json"))
-
-
-def swap_in(staged: Path, out: Path, name: str) -> Path:
-    """Make a complete staged directory the current release, and return its final path.
-
-    The staged directory is renamed into place, then `OUT/current` is replaced by one rename; a crash before that leaves
-    the previous release current. The release served before stays on disk, older ones are removed.
-    """
-    final = out / RELEASES / name
-    previous = (out / CURRENT).resolve() if (out / CURRENT).is_symlink() else None
-    if final.exists():  # same second, same content: keep both names distinct
-        final = final.with_name(f"{name}-{os.getpid()}")
-    _sync(staged)
-    staged.rename(final)
-    _sync_directory(final.parent)
-    link = out / f".{CURRENT}-{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(Path(RELEASES) / final.name)
-    link.rename(out / CURRENT)
-    _sync_directory(out)
-    for old in (out / RELEASES).iterdir():
-        if not old.name.startswith(".") and old not in {final, previous}:
-            shutil.rmtree(old, ignore_errors=True)
-    return final
-
-
-def _sync(directory: Path) -> None:
-    """Flush every file below `directory` to disk, so that the rename never outruns its content."""
-    for path in sorted(directory.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
