@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from loader.errors import MisuseError
 from loader.mapping import CODES, find_folders, read_mapping
-from loader.sources import companions, find_published, load_tidy, run_tidy, write_tables
+from loader.sources import companions, find_published, run_tidy, step_of, write_tables
 from loader.uris import DEFAULT_BASE, Uris
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def ship(dataset: str, sources: Path, mappings: Path | None, *, show: bool) -> I
         patterns = ", ".join(file.pattern for file in mapping.files) or "it names none"
         message = f"no published file of {dataset} below {sources} ({patterns})"
         raise MisuseError(message)
-    step = load_tidy(mapping)
+    step = step_of(mapping)
     frame, readings = run_tidy(step, files, mapping.folder)
     if hasattr(step, "shipped"):
         frame = step.shipped(frame)

@@ -1,6 +1,7 @@
-"""From published files to tidy tables: find the files, run the folder's tidy step, write its tables as CSV.
+"""From published files to tidy tables: find and screen them, run the folder's tidy step, write its tables as CSV.
 
-Without `--sources` the tables in the mapping folder are taken as they are.
+A folder without a tidy step reads files that are tidy tables already (`loader.routes`). Every file is screened first,
+whatever reads it (`loader.screening`). Without `--sources` the tables in the mapping folder are taken as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import polars as pl
 
 from loader.errors import Problem, ProblemsError
 from loader.release import FileRecord, file_record
-from loader.tidying import LeftOut, TidyReport
+from loader.routes import DirectStep, read_tidy_table
+from loader.screening import screen
+from loader.tidying import HeldName, LeftOut, TidyReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +44,15 @@ class FileReading:
     url: str | None
     rows_read: int
     rows_loaded: int
-    left_out: tuple[LeftOut, ...]
+    skipped: tuple[LeftOut, ...]
+    """Rows that are no data."""
+    held: tuple[LeftOut, ...]
+    """Rows that must not be published."""
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """All rows that are not in the table."""
+        return (*self.skipped, *self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,8 @@ class Tidied:
     """CSV by table name, in the order of the mapping."""
     readings: tuple[FileReading, ...]
     """One for each published file read; empty if the shipped tables were used."""
+    shipped: tuple[str, ...]
+    """Tables that were taken from the mapping folder as they are."""
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -84,7 +97,8 @@ def take_shipped(mapping: Mapping, target: Path) -> Tidied:
         hint = "put the table there, or give the published files with --sources"
         raise ProblemsError([Problem("FILE-05", str(table.csv), "the table is missing", hint) for table in missing])
     target.mkdir(parents=True, exist_ok=True)
-    return Tidied({table.name: Path(shutil.copy(table.csv, target)) for table in mapping.tables}, ())
+    copies = {table.name: Path(shutil.copy(table.csv, target)) for table in mapping.tables}
+    return Tidied(copies, (), tuple(copies))
 
 
 def tidy_published(mapping: Mapping, files: Sequence[tuple[Path, PublishedFile]], target: Path) -> Tidied:
@@ -92,21 +106,22 @@ def tidy_published(mapping: Mapping, files: Sequence[tuple[Path, PublishedFile]]
 
     Raises ProblemsError with everything the tidy step found wrong in all files.
     """
-    step = load_tidy(mapping)
+    step = step_of(mapping)
     frame, readings = run_tidy(step, files, mapping.folder)
     tables = {mapping.main.name: frame} | companions(step, frame)
     target.mkdir(parents=True, exist_ok=True)
-    return Tidied(write_tables(mapping, tables, target), readings)
+    shipped = tuple(table.name for table in mapping.tables if table.name not in tables)
+    return Tidied(write_tables(mapping, tables, target), readings, shipped)
 
 
-def load_tidy(mapping: Mapping) -> ModuleType:
-    """Import a folder's tidy.py, which is code of whoever wrote the mapping."""
-    path = mapping.tidy
-    if path is None:
-        hint = f"write {mapping.folder}/tidy.py (docs/mappings.md), or leave [[files]] out of source.toml"
-        problem = Problem("MAP-06", str(mapping.folder), "it names published files but has no tidy.py", hint)
-        raise ProblemsError([problem])
-    spec = importlib.util.spec_from_file_location(f"tidy_{mapping.name.replace('-', '_')}", path)
+def step_of(mapping: Mapping) -> ModuleType | DirectStep:
+    """Give the tidy step of a folder; without a tidy.py, published files are read as they are."""
+    return DirectStep(mapping.main) if mapping.tidy is None else load_tidy(mapping.tidy, mapping.name)
+
+
+def load_tidy(path: Path, name: str) -> ModuleType:
+    """Import a folder's tidy.py, which is code of whoever wrote the mapping `name`."""
+    spec = importlib.util.spec_from_file_location(f"tidy_{name.replace('-', '_')}", path)
     assert spec is not None, "a .py path always has a spec"
     assert spec.loader is not None, "a file's spec always has a loader"
     module = importlib.util.module_from_spec(spec)
@@ -116,17 +131,25 @@ def load_tidy(mapping: Mapping) -> ModuleType:
 
 
 def run_tidy(
-    step: ModuleType, files: Sequence[tuple[Path, PublishedFile]], folder: Path
+    step: ModuleType | DirectStep,
+    files: Sequence[tuple[Path, PublishedFile]],
+    folder: Path,
+    names: list[HeldName] | None = None,
 ) -> tuple[pl.DataFrame, tuple[FileReading, ...]]:
-    """Call the tidy step and stack what it gives; count rows loaded for each file."""
-    reports = [TidyReport(path.name, published.encoding, folder) for path, published in files]
-    paths = [path for path, _ in files]
+    """Screen the files, call the tidy step and stack what it gives; count rows loaded for each file.
+
+    A file that must not be read any further is not given to the tidy step. `names` takes the names of rows held.
+    """
+    reports = [TidyReport(path.name, published.encoding, folder, names=names) for path, published in files]
+    is_safe = [_is_safe(path, published, report) for (path, published), report in zip(files, reports, strict=True)]
     if hasattr(step, "tidy_all"):
-        frames = [_collected(partial(step.tidy_all, paths, reports), reports)]
+        call = partial(step.tidy_all, [path for path, _ in files], reports)
+        frames = [_collected(call, reports) if all(is_safe) else None]
         loaded = [report.rows_read - len(report.skipped) - len(report.held) for report in reports]
     else:
         frames = [
-            _collected(partial(step.tidy, path, report), [report]) for path, report in zip(paths, reports, strict=True)
+            _collected(_tidying(step, path, published, report), [report]) if safe else None
+            for (path, published), report, safe in zip(files, reports, is_safe, strict=True)
         ]
         loaded = [0 if frame is None else frame.height for frame in frames]
     problems = [problem for report in reports for problem in report.problems]
@@ -139,11 +162,31 @@ def run_tidy(
             url=published.url,
             rows_read=report.rows_read,
             rows_loaded=rows,
-            left_out=(*report.skipped, *report.held),
+            skipped=tuple(report.skipped),
+            held=tuple(report.held),
         )
         for (path, published), report, rows in zip(files, reports, loaded, strict=True)
     )
     return frame, readings
+
+
+def _is_safe(path: Path, published: PublishedFile, report: TidyReport) -> bool:
+    """Screen a file; what is found joins its report."""
+    try:
+        screen(path, published, report)
+    except ProblemsError as error:
+        _join(error, [report])
+        return False
+    return True
+
+
+def _tidying(
+    step: ModuleType | DirectStep, path: Path, published: PublishedFile, report: TidyReport
+) -> Callable[[], pl.LazyFrame | pl.DataFrame]:
+    """Give the call that makes a tidy table of one file."""
+    if isinstance(step, DirectStep):
+        return partial(read_tidy_table, path, published, step.table, report)
+    return partial(step.tidy, path, report)
 
 
 def _capped(problems: Sequence[Problem]) -> list[Problem]:
@@ -164,12 +207,17 @@ def _collected(call: Callable[[], pl.LazyFrame | pl.DataFrame], reports: Sequenc
         reports[0].problem("TIDY-06", "", f"not a delimited table: {error}", hint)
         return None
     except ProblemsError as error:
-        known = {id(problem) for report in reports for problem in report.problems}
-        reports[0].problems += [problem for problem in error.problems if id(problem) not in known]
+        _join(error, reports)
         return None
 
 
-def companions(step: ModuleType, main: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def _join(error: ProblemsError, reports: Sequence[TidyReport]) -> None:
+    """Put the problems of an error that no report has yet into the first."""
+    known = {id(problem) for report in reports for problem in report.problems}
+    reports[0].problems += [problem for problem in error.problems if id(problem) not in known]
+
+
+def companions(step: ModuleType | DirectStep, main: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Give the folder's further tables, which the tidy step derives from the main one."""
     return dict(step.companions(main)) if hasattr(step, "companions") else {}
 

@@ -32,6 +32,15 @@ class LeftOut:
     """Value of the measure in that row, where it has one, so that totals can be reconciled."""
 
 
+@dataclass(frozen=True, slots=True)
+class HeldName:
+    """A name for which a row was held: perhaps a person's. It goes only where somebody asked for it (`loader.held`)."""
+
+    file: str
+    row: LeftOut
+    name: str
+
+
 @dataclass(slots=True)
 class TidyReport:
     """Collects what a tidy step leaves out of one published file, and what is wrong with it."""
@@ -44,6 +53,8 @@ class TidyReport:
     """The mapping folder, for lists that a tidy step keeps beside it."""
     skipped: list[LeftOut] = field(default_factory=list)
     held: list[LeftOut] = field(default_factory=list)
+    names: list[HeldName] | None = field(default=None, repr=False)
+    """Takes the names of held rows if somebody is to review them; None otherwise."""
     problems: list[Problem] = field(default_factory=list)
     rows_read: int = 0
     """Data rows (or data cells, for a wide table) met in the published file, loaded or not."""
@@ -52,9 +63,12 @@ class TidyReport:
         """Count a row that is no data: blank, repeated header, total, truncated, no figure."""
         self.skipped.append(LeftOut(line, reason, amount))
 
-    def hold(self, line: int, reason: str, amount: Decimal | None = None) -> None:
-        """Count a row that is data but must not be published; nothing of its text is kept."""
-        self.held.append(LeftOut(line, reason, amount))
+    def hold(self, line: int, reason: str, amount: Decimal | None = None, name: str = "") -> None:
+        """Count a row that is data but must not be published; its `name` is kept only for a review."""
+        row = LeftOut(line, reason, amount)
+        self.held.append(row)
+        if self.names is not None:
+            self.names.append(HeldName(self.file, row, name))
 
     def problem(self, code: str, where: str, message: str, hint: str = "") -> None:
         """Note something a person must fix. `where` follows the file name, as in `412, column 'Amount'`."""

@@ -190,7 +190,7 @@ def test_no_payee_looks_like_initials_and_a_surname(tidied: Tidied, table: pl.Da
 
 
 def test_what_is_shipped_is_what_the_published_files_give(mapping: Mapping, table: pl.DataFrame) -> None:
-    step = load_tidy(mapping)
+    step = load_tidy(mapping.folder / "tidy.py", mapping.name)
     cut = step.shipped(table)
     assert cut.height == 2000
     shipped = {DATASET: cut, **step.companions(cut)}

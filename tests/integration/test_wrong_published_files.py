@@ -12,7 +12,7 @@ from loader.build import Plan, check
 from loader.errors import ProblemsError
 from loader.mapping import find_folders, read_mapping
 from loader.progress import LogWatcher
-from loader.sources import find_published, load_tidy, run_tidy
+from loader.sources import find_published, run_tidy, step_of
 from loader.uris import DEFAULT_BASE, Uris
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def problems_of(dataset: str, path: str, data: bytes, folder: Path) -> list[Prob
     (folder / Path(path).name).write_bytes(data)
     mapping = read_mapping(dataset, find_folders(None)[dataset], Uris(DEFAULT_BASE))
     with pytest.raises(ProblemsError) as caught:
-        run_tidy(load_tidy(mapping), find_published(mapping, folder), mapping.folder)
+        run_tidy(step_of(mapping), find_published(mapping, folder), mapping.folder)
     assert all(problem.where.startswith(Path(path).name) for problem in caught.value.problems), caught.value
     assert all(problem.message for problem in caught.value.problems)
     return list(caught.value.problems)

@@ -49,7 +49,7 @@ def mapping(root: Path) -> Mapping:
 
 @pytest.fixture(scope="module")
 def step(mapping: Mapping) -> ModuleType:
-    return load_tidy(mapping)
+    return load_tidy(mapping.folder / "tidy.py", mapping.name)
 
 
 def tidy(

@@ -11,11 +11,10 @@ import polars as pl
 import pytest
 
 from loader.errors import ProblemsError
-from loader.mapping import packaged_mappings, read_mapping
+from loader.mapping import packaged_mappings
 from loader.persons import supplier_id
 from loader.sources import load_tidy
 from loader.tidying import LeftOut, TidyReport
-from loader.uris import Uris
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -29,7 +28,7 @@ CARD = (
 
 
 def step(dataset: str) -> ModuleType:
-    return load_tidy(read_mapping(dataset, packaged_mappings() / dataset, Uris("http://data.example")))
+    return load_tidy(packaged_mappings() / dataset / "tidy.py", dataset)
 
 
 @pytest.fixture(scope="module")
