@@ -12,7 +12,7 @@ from pyoxigraph import Literal, NamedNode
 
 from endpoint.source import page_query
 from endpoint.words import literal_text, local_name, sentence
-from ontology.terms import DCT, FOAF, QB, RDF, RDFS, SDMX_ATTRIBUTE, SKOS
+from ontology.terms import DCT, FOAF, QB, RDF, RDFS, SDMX_ATTRIBUTE, SDMX_CODE, SKOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 LABELS: Final = (SKOS.prefLabel, RDFS.label, DCT.title, FOAF.name)
 KEPT: Final = 50_000
+STATUSES: Final = (SDMX_ATTRIBUTE.confStatus, SDMX_ATTRIBUTE.obsStatus)
+"""Attributes that say why an observation has no figure."""
+_SAYS_NOTHING: Final = frozenset({*(f"obsStatus-{letter}" for letter in "ABEFIP"), "confStatus-F", "revised"})
+"""Last parts of the codes that qualify a figure, and do not say why there is none."""
+_MISSING: Final = NamedNode(f"{SDMX_CODE.obsStatus.value}-M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,15 @@ class Observation:
     """What is counted, where and when: `Households on Universal Credit, Hartlepool, May 2025`."""
     value: str
     """The figure with its unit: `12,345 households`; empty where none was published."""
+    absence: str = ""
+    """Why there is no figure, as far as its codes say: `withheld: confidential`."""
 
     @property
     def sentence(self) -> str:
-        """Title and figure."""
-        return f"{self.title}: {self.value}" if self.value else self.title
+        """Title and figure, or why there is none."""
+        if self.value:
+            return f"{self.title}: {self.value}"
+        return f"{self.title} ({self.absence})" if self.absence else self.title
 
 
 class Labels:
@@ -103,14 +112,19 @@ class Labels:
             if triple.object == QB.Observation and isinstance(triple.subject, NamedNode)
         }
         facts: dict[NamedNode, dict[NamedNode, Term]] = {node: {} for node in candidates}
+        codes: dict[NamedNode, list[Term]] = {node: [] for node in candidates}
         for triple in self._source.about(candidates):
             if isinstance(triple.subject, NamedNode):
                 facts[triple.subject][triple.predicate] = triple.object
+                if triple.predicate in STATUSES:
+                    codes[triple.subject].append(triple.object)
         used = {term for about in facts.values() for term in (*about.keys(), *about.values())}
-        names = self._plain(used)
-        return {node: self._in_words(about, names) for node, about in facts.items()}
+        names = self._plain(used.union(*codes.values()))
+        return {node: self._in_words(about, codes[node], names) for node, about in facts.items()}
 
-    def _in_words(self, about: Mapping[NamedNode, Term], names: Mapping[NamedNode, str]) -> Observation:
+    def _in_words(
+        self, about: Mapping[NamedNode, Term], codes: Iterable[Term], names: Mapping[NamedNode, str]
+    ) -> Observation:
         dataset = about.get(QB.dataSet)
         parts = self.structure(dataset) if isinstance(dataset, NamedNode) else ()
         measure = about.get(QB.measureType)
@@ -125,7 +139,9 @@ class Labels:
         figure = about.get(measure) if isinstance(measure, NamedNode) else None
         unit = about.get(SDMX_ATTRIBUTE.unitMeasure)
         of_what = names.get(unit) if isinstance(unit, NamedNode) else None
-        return Observation(", ".join(filter(None, [what, *where])) or "Observation", figure_text(figure, of_what))
+        title = ", ".join(filter(None, [what, *where])) or "Observation"
+        absence = absence_text(codes, names) if figure is None else ""
+        return Observation(title, figure_text(figure, of_what), absence)
 
 
 def figure_text(figure: Term | None, unit: str | None) -> str:
@@ -140,6 +156,29 @@ def figure_text(figure: Term | None, unit: str | None) -> str:
     if unit.lower() in {"percent", "per cent", "percentage"}:
         return f"{text}%"
     return f"{text} {unit[:1].lower() + unit[1:]}"
+
+
+def absence_text(codes: Iterable[Term], names: Mapping[NamedNode, str]) -> str:
+    """Say why there is no figure, from the codes of its confidentiality and status; empty if they do not say."""
+    said = [code for code in codes if isinstance(code, NamedNode) and _last(code) not in _SAYS_NOTHING]
+    said.sort(key=lambda code: (not _is_confidential(code), code == _MISSING))
+    if not said:
+        return ""
+    if said[0] == _MISSING:
+        return "no figure: not available"
+    return f"{'withheld' if _is_confidential(said[0]) else 'no figure'}: {_lower(value_text(said[0], names))}"
+
+
+def _last(code: NamedNode) -> str:
+    return code.value.replace("#", "/").rpartition("/")[2]
+
+
+def _is_confidential(code: NamedNode) -> bool:
+    return code.value.startswith(SDMX_CODE.confStatus.value)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def value_text(term: Term, names: Mapping[NamedNode, str]) -> str:

@@ -5,7 +5,9 @@ One column of figures is one measure, or several that another column names; seve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -22,12 +24,13 @@ from loader.components import (
 )
 from loader.drafting import UNIT_MEASURE, ColumnDraft, Draft, title_of
 from loader.errors import Problem, ProblemsError
+from loader.markers import KINDS, MEANINGS, PROPERTIES, STANDARD, TITLES, VALUES, explain, guess
 from loader.recognise import best_match
-from loader.sheet import BLANK, LINE, Kind, unused
+from loader.sheet import BLANK, LINE, SHOWN, Kind, unused
 from loader.uris import slug
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from loader.recognise import Match
     from loader.sheet import Profile, Sheet
@@ -67,25 +70,74 @@ class Work:
 
 
 def take_figures(work: Work, *, is_melted: bool) -> None:
-    """Write numbers in canonical form, take markers out, and leave out the rows without a figure."""
+    """Write numbers in canonical form, and leave out the rows that are blank; markers stay for `take_markers`."""
     draft = work.draft
     thing = "cell" if is_melted else "row"
     for name in work.roles.figures:
         look = work.profiles[name]
-        marked = [marker for marker in look.markers if marker != BLANK]
-        number = pl.col(name).replace(dict(look.rewrites)) if look.rewrites else pl.col(name)
-        draft.frame = draft.frame.with_columns(
-            pl.when(pl.col(name).is_in(marked)).then(None).otherwise(number).alias(name)
-        )
-        for marker, count in look.markers.items():
-            draft.left_out[f"{thing} with no figure: {marker if marker == BLANK else repr(marker)}"] += count
+        if look.rewrites:
+            draft.frame = draft.frame.with_columns(pl.col(name).replace(dict(look.rewrites)))
+        if look.markers.get(BLANK):
+            draft.left_out[f"{thing} with no figure: {BLANK}"] += look.markers[BLANK]
         rewritten = sum(look.values[value] for value in look.rewrites)
         note = f", {rewritten:,} rewritten without commas and signs" if rewritten else ""
+        marked = sum(count for marker, count in look.markers.items() if marker != BLANK)
+        note += f"; {marked:,} markers in place of one" if marked else ""
         draft.found[name] = f"figures: {sum(look.values.values()):,} cells of type {look.kind}{note}"
     if not is_melted:
         draft.frame = draft.frame.filter(pl.col(work.roles.figures[0]).is_not_null())
     if draft.frame.is_empty():
         raise ProblemsError([Problem("TIDY-06", str(work.sheet.path), "no row has a figure")])
+
+
+def take_markers(work: Work) -> None:
+    """Move the markers from the column of figures to columns of codes, and say what they were taken for."""
+    draft = work.draft
+    met: Counter[str] = Counter()
+    for look in (work.profiles[name] for name in work.roles.figures):
+        for text, count in (*look.markers.items(), *look.marks.items()):
+            for marker in re.findall(r"\[[^\]]*\]|.+", text) if text != BLANK else ():
+                met[marker] += count
+    if not met:
+        return
+    draft.markers = {marker: guess(marker) for marker in met}
+    place = next(i for i, column in enumerate(draft.columns) if "/def/measure/" in (column.property_url or ""))
+    figure = draft.columns[place]
+    names = {kind: unused(kind, frozenset(draft.frame.columns)) for kind in KINDS}
+    draft.frame = explain(draft.frame, figure.name, draft.markers, names)
+    _refuse_contradictions(work, figure.name)
+    draft.columns[place] = replace(figure, is_required=not draft.frame[figure.name].null_count())
+    for kind, name in names.items():
+        if draft.frame[name].null_count() == draft.frame.height:
+            draft.frame = draft.frame.drop(name)
+            continue
+        title = unused(TITLES[kind], frozenset(column.title for column in draft.columns), " ")
+        value_url = VALUES[kind].replace(f"{{{kind}}}", f"{{{name}}}")
+        beside = figure.beside or figure.name
+        draft.columns.append(ColumnDraft(name, title, PROPERTIES[kind], value_url, is_required=False, beside=beside))
+        draft.found[name] = f"what markers say: {draft.frame[name].count():,} cells"
+    draft.decisions += _taken_for(met, draft.markers)
+
+
+def _refuse_contradictions(work: Work, figure: str) -> None:
+    """Refuse cells whose marker says that there is no figure beside one, and those whose markers need one column."""
+    frame = work.draft.frame.filter(
+        pl.col(figure).is_not_null() & pl.col(figure).cast(pl.Float64, strict=False).is_null()
+    )
+    message = "marker and cell, or two markers, say different things of one figure"
+    hint = "correct the cell: a figure that is withheld or not available cannot be there"
+    problems = [Problem("MARK-04", f"{work.sheet.path}:{line}", message, hint) for line in frame[LINE].head(SHOWN)]
+    if problems:
+        raise ProblemsError(problems)
+
+
+def _taken_for(met: Mapping[str, int], markers: Mapping[str, str]) -> Iterator[str]:
+    for marker, count in met.items():
+        if marker not in STANDARD:
+            label = MEANINGS[markers[marker]].label
+            cells = f"{count:,} {'cell' if count == 1 else 'cells'}"
+            taken = f"'{marker}', in {cells}, was taken for '{label}' ([{markers[marker]}])"
+            yield f"{taken}: correct [policy] markers and the codes in the table if it means something else."
 
 
 def name_measures(work: Work) -> list[str]:
@@ -211,7 +263,7 @@ def melt(work: Work) -> None:
         draft.frame = long.with_columns(pl.col(header).replace_strict(titles))
         _melt_categories(work, match, header)
         draft.measure = choose_measure(draft, work.known, "value", kind, is_only=True)
-        draft.unit = choose_unit(draft, work.known, title_of(draft.measure))
+        draft.unit = choose_unit(draft, work.known, title_of(draft.measure), work.profiles[roles.figures[0]])
         property_url = f"../../def/measure/{draft.measure}"
         draft.summary = title_of(draft.measure)
     else:

@@ -1,4 +1,4 @@
-"""Check a cube on its columns: keys, missing dimensions, missing measures, codes outside their list.
+"""Check a cube on its columns: keys, missing dimensions, figures missing unexplained, codes outside their list.
 
 These are the Data Cube integrity constraints IC-11, IC-12, IC-14 and IC-19, some of which are quadratic as SPARQL; here
 each is one pass over the columns, and the rows at fault are named.
@@ -13,7 +13,8 @@ import polars as pl
 
 from loader.csvw.uri_template import parse_template
 from loader.errors import Problem
-from loader.structure import DIMENSION, MEASURE, distinct_values, expand
+from loader.markers import STATUSES, explains, lines_of
+from loader.structure import ATTRIBUTE, DIMENSION, MEASURE, distinct_values, expand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +43,7 @@ def read_cells(table: TableMapping, path: Path, shown: str) -> Cells:
     """Read a tidy table that has already been checked against its mapping; memory grows with it."""
     names = [column.name for column in table.table.columns if not column.virtual]
     rows = pl.read_csv(path, has_header=True, new_columns=names, infer_schema=False)
-    # A quoted cell may hold line breaks: count them, so that the line named is the line of the file.
-    breaks = pl.sum_horizontal([pl.col(name).str.count_matches("\n").fill_null(0) for name in names]).cast(pl.Int64)
-    line = (pl.int_range(pl.len(), dtype=pl.Int64) + 2 + breaks.cum_sum().shift(1, fill_value=0)).alias(LINE)
-    return Cells(shown, rows.with_columns(line))
+    return Cells(shown, rows.with_columns(lines_of(rows).alias(LINE)))
 
 
 def check_cube(
@@ -58,8 +56,7 @@ def check_cube(
     """
     for part in structure.of_kind(DIMENSION):
         yield from _blanks(part, cells, "CUBE-01", "the observation has no value for this dimension (IC-11)")
-    for part in structure.of_kind(MEASURE):
-        yield from _blanks(part, cells, "CUBE-03", "the observation has no figure (IC-14)")
+    yield from _unexplained(structure, table, cells)
     yield from _duplicates(structure, cells)
     for part in structure.components:
         code_list = part.component.code_list
@@ -72,6 +69,38 @@ def _named(cells: Cells, lines: list[int], code: str, column: str, message: str,
         yield Problem(code, f"{cells.shown}:{line}, column '{column}'", message, hint)
     if len(lines) > SHOWN:
         yield Problem(code, cells.shown, f"and {len(lines) - SHOWN:,} more rows like these, in column '{column}'")
+
+
+def _unexplained(structure: Structure, table: TableMapping, cells: Cells) -> Iterator[Problem]:
+    """Find observations without a figure for which no status says why.
+
+    The letter of IC-14 asks for a figure in each; SDMX has missing values, and says in an attribute that they are
+    (docs/decisions/0005-figures-that-are-missing.md).
+    """
+    message = "the observation has no figure, and no status or confidentiality says why (IC-14)"
+    hint = (
+        "fill the cell; say why it is blank in a column of codes (docs/markers.md); or leave the row out and count it"
+    )
+    rows = cells.rows.filter(_explained(structure, table, cells).not_())
+    for name, column in {part.column.name: part.column for part in structure.of_kind(MEASURE)}.items():
+        if name in rows.columns:
+            lines = rows.filter(pl.col(name).is_null() | pl.col(name).is_in(list(column.null)))[LINE].to_list()
+            yield from _named(cells, lines, "CUBE-03", name, message, hint)
+
+
+def _explained(structure: Structure, table: TableMapping, cells: Cells) -> pl.Expr:
+    """Say in which rows a status or confidentiality would explain a missing figure."""
+    said = pl.lit(value=False)
+    for part in structure.of_kind(ATTRIBUTE):
+        if part.component.property not in STATUSES or part.is_constant or part.column.value_url is None:
+            continue
+        template = parse_template(part.column.value_url)
+        for values in distinct_values(cells.rows, template.names):
+            if explains(expand(template, values, table.table)):
+                said |= pl.all_horizontal([pl.col(name) == text for name, text in values.items()]).fill_null(
+                    value=False
+                )
+    return said
 
 
 def _blanks(part: ComponentColumn, cells: Cells, code: str, message: str) -> Iterator[Problem]:

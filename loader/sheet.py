@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -50,8 +51,10 @@ AREAS: Final = frozenset(
 )
 """Words in a header that speak of areas."""
 _MARKER: Final = re.compile(
-    r"\.{1,3}|[-–—*:~!^#]{1,3}|\[[a-z]{1,4}\]|\(?n/a\)?|#n/a|na|nan|null|none|x|z|c|u", re.IGNORECASE
+    r"\.{1,3}|[-–—*:~!^#]{1,3}|(?:\[[a-z]{1,4}\])+|\(?n/a\)?|#n/a|na|nan|null|none|x|z|c|u", re.IGNORECASE
 )
+_MARKED: Final = re.compile(r"(?P<figure>.*\d.*?)\s*(?P<marks>(?:\[[a-z]{1,4}\])+)", re.IGNORECASE)
+"""A figure with markers beside it."""
 _NUMBER: Final = re.compile(
     r"(?P<sign>[-+−(]?)(?P<currency>[£$€]?) ?(?P<whole>\d{1,3}(?:,\d{3})+|\d+)?(?P<fraction>\.\d+)?(?P<end>\)?) ?%?"
 )
@@ -105,6 +108,8 @@ class Profile:
     """Canonical form of each number that is not in it."""
     symbols: str
     """Currency and percent signs met."""
+    marks: Mapping[str, int]
+    """Number of cells by the markers that stand beside a figure."""
 
 
 def column_name(title: str) -> str:
@@ -147,12 +152,15 @@ def _text(path: Path) -> str:
         message = f"the file is not text in UTF-8: it looks like {look or 'binary data'}"
         raise ProblemsError([Problem("FILE-02", str(path), message, "save the table as CSV in UTF-8")])
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = 1 + data.count(b"\n", 0, error.start)
         message = f"byte 0x{data[error.start]:02X} is not valid UTF-8: the file looks like {_encoding(data)}"
         hint = f"save the file as UTF-8, for instance: iconv -f {_encoding(data)} -t UTF-8 {path.name}"
         raise ProblemsError([Problem("FILE-03", f"{path}:{line}", message, hint)]) from error
+    if not text.strip():
+        raise ProblemsError([Problem("FILE-01", str(path), "the file is empty", "give a table with a header row")])
+    return text
 
 
 def _encoding(data: bytes) -> str:
@@ -252,16 +260,22 @@ def profile(sheet: Sheet, name: str) -> Profile:
     counts: dict[str, int] = dict(counted.iter_rows())
     markers = {value: count for value, count in counts.items() if _MARKER.fullmatch(value)}
     plain = {value: count for value, count in counts.items() if value not in markers}
-    numbers = {value: text for value in plain if (text := canonical(value)) is not None}
+    marked = {value: match for value in plain if (match := _MARKED.fullmatch(value))}
+    bare = {value: marked[value]["figure"] if value in marked else value for value in plain}
+    numbers = {value: text for value, figure in bare.items() if (text := canonical(figure)) is not None}
     if plain and len(numbers) == len(plain) and not any(re.match(r"0\d", value) for value in plain):
         kind = Kind.DECIMAL if any("." in text for text in numbers.values()) else Kind.INTEGER
-        rewrites = {value: text for value, text in numbers.items() if text != value}
+        with_marks = {value: f"{text} {marked[value]['marks']}" for value, text in numbers.items() if value in marked}
+        rewrites = {value: text for value, text in (numbers | with_marks).items() if text != value}
         symbols = "".join(sorted({sign for value in rewrites for sign in "£$€%" if sign in value}))
         if column.null_count():
             markers[BLANK] = column.null_count()
-        return Profile(kind, plain, markers, rewrites, symbols)
+        marks: Counter[str] = Counter()
+        for value, match in marked.items():
+            marks[match["marks"]] += plain[value]
+        return Profile(kind, plain, markers, rewrites, symbols, marks)
     _refuse_few_texts(sheet, name, plain, numbers)
-    return Profile(_kind(counts), counts, {}, {}, "")
+    return Profile(_kind(counts), counts, {}, {}, "", {})
 
 
 def canonical(text: str) -> str | None:
@@ -285,7 +299,7 @@ def _refuse_few_texts(sheet: Sheet, name: str, plain: Mapping[str, int], numbers
     if figures < 10 or figures < 0.9 * cells or words(name) & (_NOT_NUMBERS | CATEGORIES | PERIODS):
         return
     rows = sheet.cells.filter(pl.col(name).is_in(wrong)).head(SHOWN)
-    hint = "correct the number; where no figure is published, write '..'"
+    hint = "correct the number; where no figure is published, write '[x]' (docs/markers.md)"
     title = sheet.titles[name]
     message = f"is not a number; {figures:,} of {cells:,} cells of this column are"
     raise ProblemsError(
