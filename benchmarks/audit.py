@@ -20,8 +20,9 @@ import highspy
 import numpy as np
 import polars as pl
 
-from loader.gate.audit import Findings, audit, groups_of, need_of
+from loader.gate.audit import groups_of, need_of
 from loader.gate.counts import read_figures
+from loader.gate.intervals import Findings, audit
 from loader.gate.policy import Layout, Policy
 
 if TYPE_CHECKING:

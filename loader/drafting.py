@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import polars as pl
 
+from loader.gate.policy import COUNTS, KINDS, MONEY, PERCENTAGES
 from loader.mapping import METADATA_SUFFIX
 from loader.sheet import unused
 
@@ -83,6 +84,8 @@ class Draft:
     """What each column of the table was taken for."""
     decisions: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    markers: dict[str, str] = field(default_factory=dict)
+    """What each marker in the table was taken to mean."""
     summary: str = ""
     keywords: list[str] = field(default_factory=list)
     edition: str | None = None
@@ -259,9 +262,33 @@ edition = "{edition}"  # decide: {why}
 frequency = "{draft.frequency}"  # decide: monthly | quarterly | annual | irregular | never
 sample = false  # decide: true if the figures are invented
 
-# [policy]  # decide: what the gate asks of the figures (docs/gate.md); until then it looks for personal data only
-# kind = "counts"  # of persons or households; or money, percentages, reference, records
-"""
+{_policy(draft)}"""
+
+
+def kinds_of_figures(draft: Draft) -> dict[str, str]:
+    """Guess from its unit what each measure is for the gate: counts, unless it is plainly money or a percentage."""
+    measure = pl.col(draft.measure_column) if draft.measure_column else pl.lit(draft.measure)
+    unit = pl.col(draft.unit_column) if draft.unit_column else pl.lit(draft.unit)
+    pairs = draft.frame.select(measure.alias("measure"), unit.alias("unit")).unique(maintain_order=True).drop_nulls()
+    kinds: dict[str, str] = {}
+    for name, code in pairs.iter_rows():
+        kind = PERCENTAGES if code == "percent" else MONEY if "pound" in code else COUNTS
+        kinds[name] = kind if kinds.get(name, kind) == kind else COUNTS
+    return kinds
+
+
+def _policy(draft: Draft) -> str:
+    kinds = kinds_of_figures(draft)
+    kind = COUNTS if COUNTS in kinds.values() else next(iter(kinds.values()), COUNTS)
+    lines = ["[policy]  # decide: what the gate asks of the figures (docs/gate.md)"]
+    lines.append(f'kind = "{kind}"  # decide: {" | ".join(KINDS)}')
+    others = ", ".join(f'{name} = "{other}"' for name, other in kinds.items() if other != kind)
+    if others:
+        lines.append(f"kinds = {{ {others} }}  # decide: the measures that are of another kind")
+    markers = ", ".join(f'{_toml(text)} = "{meaning}"' for text, meaning in draft.markers.items())
+    if markers:
+        lines.append(f"markers = {{ {markers} }}  # decide: what each means (docs/markers.md)")
+    return "\n".join(lines) + "\n"
 
 
 def _toml(text: str) -> str:

@@ -156,6 +156,11 @@ def _is_organisation(words: list[str]) -> bool:
     return not TRADE_WORDS.isdisjoint(words) and all(word in TRADE_WORDS or word in LINKING_WORDS for word in words)
 
 
+def review_key(name: str) -> str:
+    """Give what names have in common that one review frees."""
+    return _key(words_of(name))
+
+
 def read_reviewed(text: str, file: str) -> frozenset[str]:
     """Read a list of reviewed names, one a line, with comments from '#'; give their keys for `why_held`.
 
@@ -167,7 +172,7 @@ def read_reviewed(text: str, file: str) -> frozenset[str]:
         name = line.partition("#")[0].strip()
         if not name:
             continue
-        key = _key(words_of(name))
+        key = review_key(name)
         reason = why_held(name, {key})
         if reason is not None:
             hint = "take the line out: such a name is never published, reviewed or not (docs/persons.md)"

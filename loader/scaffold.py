@@ -29,9 +29,10 @@ from loader.components import (
     plain_dimension,
     some,
 )
-from loader.drafting import Draft, files, title_of
+from loader.drafting import Draft, files, kinds_of_figures, title_of
 from loader.errors import MisuseError, Problem, ProblemsError
-from loader.figures import Roles, Work, melt, name_measures, take_figures, take_long, take_single
+from loader.figures import Roles, Work, melt, name_measures, take_figures, take_long, take_markers, take_single
+from loader.gate.policy import COUNTS, STRICTEST
 from loader.mapping import CODES, packaged_mappings
 from loader.recognise import AREA, best_match, read_known
 from loader.sheet import BLANK, CATEGORIES, LINE, NUMBERS, Kind, profile, read_sheet, words
@@ -122,6 +123,7 @@ def _draft(dataset: str, sheet: Sheet, known: Known) -> Draft:
         take_long(work, names)
     else:
         take_single(work, work.title(roles.figures[0]))
+    take_markers(work)
     _describe(work)
     return work.draft
 
@@ -325,14 +327,28 @@ def _report(sheet: Sheet, draft: Draft, unreadable: Sequence[str]) -> Iterator[s
     yield f"{draft.frame.height:,} observations, each told from the others by {', '.join(draft.key)}"
     yield ""
     yield "To decide:"
-    guesses = "in source.toml, every line marked '# decide' is a guess; [policy] is for you to declare."
-    texts = [*draft.decisions, guesses]
+    guesses = "in source.toml, every line marked '# decide' is a guess, [policy] too."
+    texts = [*draft.decisions, *_small_counts(draft), guesses]
     texts += [
         f"the code list or folder {name} has problems, so nothing was compared with it; see dwpld check."
         for name in unreadable
     ]
     for number, text in enumerate(texts, 1):
         yield f"  {number}. {text[:1].upper()}{text[1:]}"
+
+
+def _small_counts(draft: Draft) -> Iterator[str]:
+    """Say how many figures the gate will refuse."""
+    counted = [name for name, kind in kinds_of_figures(draft).items() if kind == COUNTS]
+    measure = pl.col(draft.measure_column) if draft.measure_column else pl.lit(draft.measure)
+    figures = [column.name for column in draft.columns if "/def/measure/" in (column.property_url or "")]
+    value = pl.col(figures[0]).cast(pl.Float64)
+    small = draft.frame.filter(measure.is_in(counted) & (value > 0) & (value < STRICTEST.threshold)).height
+    if small:
+        yield (
+            f"the check refuses counts under {STRICTEST.threshold}, of which the table has {small:,}, until they are "
+            "suppressed or [policy] says why they may be published."
+        )
 
 
 def _shown(folder: Path, written: Mapping[str, str]) -> Iterator[str]:

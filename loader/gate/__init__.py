@@ -1,22 +1,27 @@
 """The gate between table and cube: it refuses and explains, and never alters data (docs/gate.md).
 
     policy        what a dataset declares about itself, and what the gate asks of it for that
+    layout        which columns of a cube are what, and which codes lie above which
     shapes        personal data by its shape, in one text
     headers       headers that ask for personal data
     personal      personal data in the cells, headers and notes of a table
     records       tables with one person a row
     counts        small counts, rounding, markers
-    audit         suppressed cells that totals give away
+    audit         suppressed cells that totals give away: which codes are totals, and what to say
+    intervals     what a reader can know of a suppressed cell
     dominance     amounts that one contributor makes up
     differencing  small counts that two releases give away together
 
 Every rule on a table has the same form, `Rule`; `check_gate` runs those that the policy asks for. Differencing compares
-releases, not rows of one table, and is called beside it.
+tables, not rows of one, and is called beside it (`loader.disclosure`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
+
+import polars as pl
 
 from loader.gate.personal import check_personal
 from loader.gate.records import check_records
@@ -24,8 +29,6 @@ from loader.gate.records import check_records
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from collections.abc import Mapping as Dictionary
-
-    import polars as pl
 
     from loader.errors import Problem
     from loader.gate.policy import Layout, Policy
@@ -74,5 +77,16 @@ def check_gate(
     yield from check_personal(rows, policy, shown, line_column, titles=titles, reviewed=reviewed)
     yield from check_records(rows, policy, layout, shown, line_column)
     if layout.measures:
-        for rule in figure_rules():
-            yield from rule(rows, policy, layout, shown, line_column)
+        for part, own in by_kind(rows, policy, layout):
+            for rule in figure_rules():
+                yield from rule(part, own, layout, shown, line_column)
+
+
+def by_kind(rows: pl.DataFrame, policy: Policy, layout: Layout) -> Iterator[tuple[pl.DataFrame, Policy]]:
+    """Yield the rows of each kind of figure with the policy for them; all together unless the policy has `kinds`."""
+    if not policy.kinds or layout.measure_column is None:
+        yield rows, policy
+        return
+    kind = pl.col(layout.measure_column).replace_strict(policy.kinds, default=policy.kind, return_dtype=pl.String)
+    for (name,), part in rows.group_by(kind.alias("kind of figure"), maintain_order=True):
+        yield part, replace(policy, kind=str(name))

@@ -14,14 +14,14 @@ import polars as pl
 from loader.errors import Problem
 from loader.gate.policy import COUNTS, MARKERS, MONEY, ROUNDING, SMALL_COUNTS
 from loader.integrity import SHOWN
+from loader.markers import STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Mapping as Dictionary
 
     from loader.gate.policy import Layout, Policy
 
-STANDARD_MARKERS: Final = ("[b]", "[c]", "[e]", "[low]", "[p]", "[r]", "[u]", "[x]", "[z]")
-"""The marks that government statisticians use in tables; a policy declares those that a source uses."""
 NOT_APPLICABLE: Final = "[z]"
 """The marker of a cell that cannot have a value; a reader takes it as nil."""
 _MARKER_LENGTH: Final = 8
@@ -99,7 +99,7 @@ def _off_base(read: pl.DataFrame, base: int) -> Iterator[tuple[int, str, str]]:
 def _undeclared(read: pl.DataFrame, declared: Sequence[str]) -> Iterator[tuple[int, str, str]]:
     odd = read.filter(pl.col("value").is_null() & (pl.col("text") != "") & ~pl.col("text").is_in(list(declared)))
     for line, text in odd.select("line", "text").iter_rows():
-        if text in STANDARD_MARKERS or (len(text) <= _MARKER_LENGTH and not any(c.isalnum() for c in text)):
+        if text in STANDARD or (len(text) <= _MARKER_LENGTH and not any(c.isalnum() for c in text)):
             message = f"the marker '{text}' is not declared"
         else:  # it may be anything, so it is not repeated
             message = "a text that is neither a number nor a declared marker"
@@ -119,9 +119,17 @@ def first_shown(problems: Iterable[Problem], code: str, where: str) -> Iterator[
 
 
 def read_figures(
-    rows: pl.DataFrame, dimensions: Sequence[str], measure: str, policy: Policy, line_column: str
+    rows: pl.DataFrame,
+    dimensions: Sequence[str],
+    measure: str,
+    policy: Policy,
+    line_column: str,
+    not_applicable: Dictionary[str, str] | None = None,
 ) -> Figures:
-    """Read the cells of a measure as intervals: a rounded figure stands for all figures that are rounded to it."""
+    """Read the cells of a measure as intervals: a rounded figure stands for all figures that are rounded to it.
+
+    `not_applicable` gives, by column of statuses, the code that says that a cell cannot have a value.
+    """
     text = pl.col(measure).str.strip_chars()
     places = rows.filter(number(measure).is_not_null()).select(
         text.str.extract(r"\.(\d*[1-9])0*$").str.len_chars().max()
@@ -131,14 +139,16 @@ def read_figures(
     is_signed = policy.kind == MONEY and not rows.filter(number(measure) < 0).is_empty()
     floor = -math.inf if is_signed else 0.0
     value = number(measure)
+    said = [pl.col(name) == code for name, code in (not_applicable or {}).items() if name in rows.columns]
+    is_absent = value.is_null() & pl.any_horizontal(text == NOT_APPLICABLE, *said).fill_null(value=False)
     read = rows.select(
         [pl.col(name).fill_null("") for name in dimensions]
         + [
             # A count below zero is a problem of its own; here it must not make the table a contradiction.
             pl.max_horizontal(value - half, pl.min_horizontal(value, pl.lit(floor))).fill_null(floor).alias("low"),
             (value + half).fill_null(math.inf).alias("high"),
-            (value.is_null() & (text != NOT_APPLICABLE).fill_null(value=True)).alias("is_hidden"),
-            (text == NOT_APPLICABLE).fill_null(value=False).alias("is_absent"),
+            (value.is_null() & is_absent.not_()).alias("is_hidden"),
+            is_absent.alias("is_absent"),
             pl.col(line_column).cast(pl.Int64).alias("line"),
         ]
     )

@@ -1,7 +1,7 @@
 """Find small counts that two tables give away together: two releases of one cube, or tables that overlap.
 
 Between releases, what is published twice must not differ by a small count, and what is suppressed now must not stand in
-the release before. Tables that overlap are laid over one another and audited as one (`loader.gate.audit`).
+the release before. Tables that overlap are laid over one another and audited as one (`loader.gate.intervals`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from loader.errors import Problem
-from loader.gate.audit import AUDIT_S, Audit, Leak, audit, groups_of, need_of
+from loader.gate.audit import Audit, groups_of, need_of
 from loader.gate.counts import Figures, first_shown, number, read_figures
+from loader.gate.intervals import AUDIT_S, Leak, audit
 from loader.gate.policy import DIFFERENCING, Layout, Policy
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Published:
 
     def figures(self) -> Figures:
         """Read the measure as intervals."""
-        return read_figures(self.rows, self.layout.dimensions, self.measure, self.policy, self.line_column)
+        absent = self.layout.not_applicable
+        return read_figures(self.rows, self.layout.dimensions, self.measure, self.policy, self.line_column, absent)
 
 
 def check_revisions(
@@ -112,7 +114,7 @@ def check_overlapping(tables: Sequence[Published], *, limit_s: float = AUDIT_S) 
     problems = [
         *first_shown(_conflicts(cells, keys, policy), "GATE-32", shown),
         *first_shown(_given(cells, keys), "GATE-33", shown),
-        *first_shown((_leak(leak, keys, places[leak.key] or shown) for leak in together), "GATE-33", shown),
+        *first_shown((_leak(leak, keys, places.get(leak.key) or shown) for leak in together), "GATE-33", shown),
         *first_shown((Problem("GATE-34", shown, message, _SAME) for message in broken), "GATE-34", shown),
     ]
     if found.undecided:
@@ -201,5 +203,6 @@ def _given(cells: pl.DataFrame, keys: list[str]) -> Iterator[Problem]:
 
 def _leak(leak: Leak, keys: list[str], place: str) -> Problem:
     key = _key(dict(zip(keys, leak.key, strict=True)), keys)
-    message = f"the suppressed cell ({key}) can be worked out from these tables together: {'; '.join(leak.totals[:4])}"
+    what = "missing" if leak.line is None else "suppressed"
+    message = f"the {what} cell ({key}) can be worked out from these tables together: {'; '.join(leak.totals[:4])}"
     return Problem("GATE-33", place, message, "suppress another cell under one of these totals, or withhold the total")

@@ -1,8 +1,7 @@
 """The policy of a dataset: what its table holds, and what the gate asks of it (docs/gate.md).
 
-A policy is the table `[policy]` of `source.toml`. It fails closed: an unknown kind, key or rule, and an exemption
-without a reason are problems that stop the build. What a folder without the table is held to is for the caller to say.
-Its thresholds are the publisher's choice.
+A policy is the table `[policy]` of `source.toml`. It fails closed: no policy, an unknown kind, key or rule, and an
+exemption without a reason are problems that stop the build. Its thresholds are the publisher's choice.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from loader.errors import Problem
+from loader.markers import known_meanings, read_meanings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dictionary
@@ -50,6 +50,8 @@ class Policy:
     """What the gate asks of one dataset. Columns are those of the tidy table, as `name` or `table.name`."""
 
     kind: str
+    kinds: Dictionary[str, str] = field(default_factory=dict)
+    """By measure, named as in the table's column of measures, what its figures are where that is not `kind`."""
     threshold: int = 5
     """Smallest count that may be published. Counts from 1 to one less stop the build; 0 does not."""
     multiplier: int = 1
@@ -59,7 +61,9 @@ class Policy:
     perturbed: str | None = None
     """How the source says that it changed its figures at random; such figures are not held to additivity."""
     markers: tuple[str, ...] = ()
-    """Texts that may stand in place of a figure."""
+    """Texts that may stand in place of a figure or beside it."""
+    meanings: Dictionary[str, str] = field(default_factory=dict)
+    """By marker, what it means (docs/markers.md); without those of which only the text is declared."""
     supplier_columns: tuple[str, ...] = ()
     """Names of payees and merchants: only those of organisations may be published (docs/persons.md)."""
     office_columns: tuple[str, ...] = ()
@@ -72,6 +76,10 @@ class Policy:
     """By dimension column, the code that stands for all other codes together."""
     nested: tuple[str, ...] = ()
     """Dimension columns whose code list nests its codes: a code is the total of those directly within it."""
+    apart: tuple[str, ...] = ()
+    """Codes of nested dimensions that lie within another code in the list, and are not counted in its figures."""
+    overlaps: tuple[str, ...] = ()
+    """Datasets that measure the same of the same persons in another breakdown, to be audited together with this one."""
     contributors: tuple[str, ...] = ()
     """Columns that name who contributes to an amount, for the rules of dominance."""
     dominance_n: int = 1
@@ -109,6 +117,7 @@ class Policy:
             nested=_of_table(self.nested, table),
             contributors=_of_table(self.contributors, table),
             totals=self.totals if is_main else {},
+            kinds=self.kinds if is_main else {},
         )
 
 
@@ -126,8 +135,15 @@ class Layout:
     dimensions: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
+    not_applicable: Dictionary[str, str] = field(default_factory=dict)
+    """By column of statuses, the code of a cell that cannot have a figure: a reader takes it as nil."""
+    measure_column: str | None = None
+    """The column that names the measure of each row, where there is one."""
     parents: Dictionary[str, Dictionary[str, str]] = field(default_factory=dict)
-    """By dimension column, by code, the code directly above it in the code list."""
+    """By dimension column, by code as in its cells, the code directly above it in the code list.
+
+    Codes that the table does not have go by any other name.
+    """
 
 
 STRICTEST: Final = Policy(COUNTS)
@@ -171,19 +187,24 @@ class _Reader:
         self.known: set[str] = set()
 
     def policy(self) -> Policy:
+        markers, meanings = self.markers()
         policy = Policy(
             kind=self.kind(),
+            kinds=self.pairs("kinds", f'claimant-rate = "{PERCENTAGES}"'),
             threshold=self.number("threshold", 5, range(1, MAX_THRESHOLD + 1)),
             multiplier=self.number("multiplier", 1, range(1, 10**9 + 1)),
             rounding_base=self.number("rounding_base", 1, range(1, MAX_THRESHOLD + 1)),
             perturbed=self.text("perturbed"),
-            markers=self.texts("markers"),
+            markers=markers,
+            meanings=meanings,
             supplier_columns=self.texts("supplier_columns"),
             office_columns=self.texts("office_columns"),
             name_columns=self.texts("name_columns"),
             free_text_columns=self.texts("free_text_columns"),
             totals=self.pairs("totals", 'area = "total"'),
             nested=self.texts("nested"),
+            apart=self.texts("apart"),
+            overlaps=self.texts("overlaps"),
             contributors=self.texts("contributors"),
             dominance_n=self.number("dominance_n", 1, range(1, 11)),
             dominance_k=self.number("dominance_k", 75, range(1, 101)),
@@ -193,6 +214,8 @@ class _Reader:
         )
         for key in sorted(self.table.keys() - self.known):
             self.note(f"the key '{key}' is not known", f"use one of {', '.join(sorted(self.known))}")
+        for kind in sorted(set(policy.kinds.values()) - set(KINDS)):
+            self.note(f"'{kind}' under 'kinds' is not a kind that is known", f"use one of {', '.join(KINDS)}")
         for rule in sorted(policy.exemptions.keys() - set(RULES)):
             self.note(f"the rule '{rule}' is not known", f"use one of {', '.join(RULES)}")
         return policy
@@ -239,6 +262,14 @@ class _Reader:
             return tuple(value)
         self.note(f"'{key}' is no list of texts", f'write {key} = ["…"]')
         return ()
+
+    def markers(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Give all markers, and by marker its meaning."""
+        value = self.get("markers")
+        meanings, markers, wrong = read_meanings([] if value is None else value)
+        for message in wrong:
+            self.note(message, f'write [policy.markers] and below "[c]" = "c"; meanings are {known_meanings()}')
+        return markers, meanings
 
     def pairs(self, key: str, example: str) -> dict[str, str]:
         value = self.get(key)

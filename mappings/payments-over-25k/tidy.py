@@ -391,9 +391,9 @@ def _without_held(lines: pl.DataFrame, report: TidyReport) -> pl.DataFrame:
     reason = pl.when(pl.col("expense_type").is_in(FOR_ONE_PERSON)).then(strict).otherwise(usual)
     reason = pl.when(pl.col("payee_name").is_null()).then(pl.lit(why_held(""))).otherwise(reason)
     lines = lines.with_columns(reason=reason)
-    held = lines.filter(pl.col("reason").is_not_null()).select("source_line", "reason", "amount")
-    for line, why, amount in held.iter_rows():
-        report.hold(line, why, None if amount is None else Decimal(amount))
+    held = lines.filter(pl.col("reason").is_not_null()).select("source_line", "reason", "amount", "payee_name")
+    for line, why, amount, name in held.iter_rows():
+        report.hold(line, why, None if amount is None else Decimal(amount), name or "")
     return lines.filter(pl.col("reason").is_null())
 
 

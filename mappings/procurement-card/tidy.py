@@ -113,7 +113,7 @@ def tidy(path: Path, report: TidyReport) -> pl.LazyFrame:
         if reason is None:
             rows.append(row | {"return_month": month})
         else:
-            report.hold(number, reason, Decimal(row["amount"]))
+            report.hold(number, reason, Decimal(row["amount"]), row["payee_name"])
     return pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String)).lazy()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,9 +27,9 @@ MADE = {
     "by-area": 'Area,Month,Group,Households\nBarnet,May 2025,A b,"1,234"\nBarnet,May 2025,C,..\nBrent,May 2025,C,5\n',
     "wide": "Group,2012/13,2013/14,2014-15\nPensions,£1.50,£2.00,£3\nHousing,4.25,5,..\n",
     "measures": "year,sex,claimants,amount (£m)\n2019,Male,10,1.5\n2019,Female,12,2.5\n2020,Male,11,3.5\n",
-    "mixed-periods": "period,region,count\n2018,London,1\n2018-Q1,London,2\n2017/18,London,3\n",
-    "dates": "office,day of visit,visits\nNorth,2025-01-02,3\nNorth,2025-01-03,4\nSouth,2025-01-02,5\n",
-    "ages": "month,age,people\n2025-01,16,3\n2025-01,17,4\n2025-02,16,5\n",
+    "mixed-periods": "period,region,count\n2018,London,10\n2018-Q1,London,20\n2017/18,London,30\n",
+    "dates": "office,day of visit,visits\nNorth,2025-01-02,30\nNorth,2025-01-03,40\nSouth,2025-01-02,5\n",
+    "ages": "month,age,people\n2025-01,16,30\n2025-01,17,40\n2025-02,16,50\n",
 }
 
 
@@ -42,7 +43,30 @@ def test_made_tables_are_cubes(tmp_path: Path) -> None:
     kinds = {folder.name: folder.kind for folder in release.manifest.folders if folder.name in MADE}
     assert kinds == dict.fromkeys(MADE, "cube")
     rows = {folder.name: folder.rows for folder in release.manifest.folders if folder.name in MADE}
-    assert rows == {"by-area": 2, "wide": 5, "measures": 6, "mixed-periods": 3, "dates": 3, "ages": 3}
+    assert rows == {"by-area": 3, "wide": 6, "measures": 6, "mixed-periods": 3, "dates": 3, "ages": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [
+        ("by-area", {"kind": "counts", "markers": {"..": "x"}}),
+        ("wide", {"kind": "money", "markers": {"..": "x"}}),
+        ("measures", {"kind": "counts", "kinds": {"amount-pounds-m": "money"}}),
+    ],
+)
+def test_the_kind_of_figures_is_guessed_from_their_units(name: str, policy: dict[str, object], tmp_path: Path) -> None:
+    table = tmp_path / f"{name}.csv"
+    table.write_text(MADE[name], "utf-8")
+    list(scaffold(name, table, tmp_path, show=False))
+    assert tomllib.loads((tmp_path / name / "source.toml").read_text("utf-8"))["policy"] == policy
+
+
+def test_small_counts_are_announced_and_refused(tmp_path: Path) -> None:
+    table = tmp_path / "few.csv"
+    table.write_text("month,region,people\n2025-01,North,3\n2025-02,North,0\n2025-03,North,5\n", "utf-8")
+    report = "\n".join(scaffold("few", table, tmp_path / "mappings", show=False))
+    assert "counts under 5, of which the table has 1, until" in report
+    assert [problem.code for problem in check(Plan(mappings=tmp_path / "mappings"), LogWatcher())] == ["GATE-24"]
 
 
 def test_published_tables_are_cubes(shared: Path, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-SOURCE = """
+POLICY = 'policy = { kind = "counts" }'
+SOURCE = f"""
 title = "Tiny households"
 description = "Households in four areas and two months, for tests."
 publisher = "https://www.gov.uk/government/organisations/department-for-work-pensions"
@@ -16,6 +17,7 @@ licence = "https://www.nationalarchives.gov.uk/doc/open-government-licence/versi
 edition = "2025-05"
 frequency = "monthly"
 keywords = ["tiny"]
+{POLICY}
 """
 
 HEADER = "Area,Month,Households"

@@ -9,8 +9,9 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loader.gate.audit import Group, Need, audit, groups_of
+from loader.gate.audit import groups_of
 from loader.gate.counts import read_figures
+from loader.gate.intervals import Group, Need, audit
 from loader.gate.policy import Layout, Policy
 
 if TYPE_CHECKING:

@@ -158,12 +158,19 @@ def test_unknown_texts_become_a_dimension_of_their_own(tmp_path: Path) -> None:
     assert "<def/concept-scheme/duration-group> a skos:ConceptScheme" in made.components()
 
 
-def test_markers_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_markers_become_codes_and_blank_rows_are_left_out(tmp_path: Path) -> None:
     made = make(tmp_path, "Month,People\n2025-01,..\n2025-02,5\n2025-03,[c]\n2025-04,\n\n2025-05,..\n")
-    assert made.lines() == ["Month,People", "2025-02,5"]
+    assert made.lines() == [
+        "Month,People,Status,Confidentiality",
+        "2025-01,,M,",
+        "2025-02,5,,",
+        "2025-03,,M,C",
+        "2025-05,,M,",
+    ]
+    assert "required" not in made.columns()["people"]
     for line in (
-        "2  row with no figure: '..'",
-        "1  row with no figure: '[c]'",
+        "3 markers in place of one",
+        "'..', in 2 cells, was taken for 'not available' ([x])",
         "1  row with no figure: blank",
         "1  blank row",
     ):
@@ -173,10 +180,11 @@ def test_markers_are_left_out_and_counted(tmp_path: Path) -> None:
 def test_several_measures_are_melted(tmp_path: Path) -> None:
     made = make(tmp_path, "Month,Households,Amount (£)\n2025-01,10,£5.50\n2025-02,..,6\n")
     assert made.lines() == [
-        "Month,Measure,Unit,Value",
-        "2025-01,households,household,10",
-        "2025-01,amount-pounds,pound-sterling,5.5",
-        "2025-02,amount-pounds,pound-sterling,6",
+        "Month,Measure,Unit,Value,Status",
+        "2025-01,households,household,10,",
+        "2025-01,amount-pounds,pound-sterling,5.5,",
+        "2025-02,households,household,,M",
+        "2025-02,amount-pounds,pound-sterling,6,",
     ]
     assert made.columns()["value"]["propertyUrl"] == "../../def/measure/{measure}"
     assert "2 columns of numbers became 2 measures" in made.report

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from loader.gate.audit import Audit, Group, audit_table, check_recoverable, groups_of
+from loader.gate.audit import Audit, audit_table, check_recoverable, groups_of
+from loader.gate.intervals import Group
 from loader.gate.policy import Layout, Policy
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
+from loader.gate import check_gate
 from loader.gate.counts import check_counts, read_figures
 from loader.gate.policy import Layout, Policy
 
@@ -117,3 +118,12 @@ def test_a_figure_is_what_it_may_have_been_before_rounding() -> None:
 def test_a_repeated_cell_is_read_once() -> None:
     rows = pl.DataFrame({"area": ["E1", "E1"], "n": ["10", "12"], "line": [2, 3]})
     assert read_figures(rows, ("area",), "n", Policy("counts"), "line").rows["line"].to_list() == [2]
+
+
+def test_a_rate_beside_a_count_is_held_to_the_rules_on_rates() -> None:
+    rows = column(["3", "3", "20"]).with_columns(measure=pl.Series(["rate", "claimants", "claimants"]))
+    layout = Layout(("area", "measure"), ("n",), measure_column="measure")
+    for kinds, lines in (({"rate": "percentages"}, ["t.csv:3"]), ({}, ["t.csv:2", "t.csv:3"])):
+        problems = list(check_gate(rows, Policy("counts", kinds=kinds), layout, "t.csv", "line"))
+        assert [problem.where.partition(",")[0] for problem in problems] == lines
+        assert {problem.code for problem in problems} == {"GATE-24"}
