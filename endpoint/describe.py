@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 from pyoxigraph import Literal, NamedNode, Triple
 
 from endpoint.labels import LABELS
+from endpoint.quality import quality_parts
 from endpoint.source import page_query
-from ontology.terms import FOAF, QB, RDF, RDFS
+from ontology.terms import DQV, FOAF, QB, RDF, RDFS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,9 +77,12 @@ def _incoming(rows: Iterator[dict[str, Term]], subject: NamedNode) -> Iterator[T
 def graph(serving: Serving, description: Description, document: str) -> list[Triple]:
     """Give the description as triples, with the labels of what it mentions.
 
-    An observation gets its sentence as its label, and a document under `/doc/` says what it is about.
+    An observation gets its sentence as its label, a quality report says all of its parts, and a document under `/doc/`
+    says what it is about.
     """
     triples = dict.fromkeys((*description.triples, *description.incoming))
+    if DQV.QualityMetadata in description.types:
+        triples.update(dict.fromkeys(serving.source.about(quality_parts(serving, description))))
     mentioned = {term for triple in triples for term in (triple.subject, triple.object) if isinstance(term, NamedNode)}
     triples.update(dict.fromkeys(serving.source.about(mentioned - {description.subject}, *LABELS)))
     if QB.Observation in description.types and not any(description.values(label) for label in LABELS):

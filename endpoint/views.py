@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Final
 from pyoxigraph import Literal, NamedNode
 
 from endpoint.catalogue import edition_text, examples_of, folder_of
-from endpoint.labels import LABELS, triples_terms
+from endpoint.labels import LABELS, STATUSES, absence_text, triples_terms
 from endpoint.pages import Crumb, Reader, Shown
+from endpoint.quality import files_of, quality_context, report_path
 from endpoint.rows import row_subjects
 from endpoint.source import page_query
-from ontology.terms import ADMS, DCAT, DCT, QB, RDF, RDFS, SKOS
+from ontology.terms import ADMS, DCAT, DCT, DQV, QB, RDF, RDFS, SKOS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pyoxigraph import Triple
 
@@ -131,7 +132,16 @@ def view(serving: Serving, description: Description) -> View:
         return code_list_view(serving, description)
     if QB.Observation in types:
         return observation_view(serving, description)
+    if DQV.QualityMetadata in types:
+        return quality_view(serving, description)
     return thing_view(serving, description)
+
+
+def quality_view(serving: Serving, description: Description) -> View:
+    """Show what was measured of a dataset, and what it was made from."""
+    reader = Reader(serving, triples_terms(description.triples))
+    context = quality_context(serving, description) | {"is_sample": _is_sample(serving, description)}
+    return View("quality.html", reader.name(description.subject), _crumbs(serving, description, reader), context)
 
 
 def thing_view(serving: Serving, description: Description) -> View:
@@ -244,6 +254,8 @@ def dataset_view(serving: Serving, description: Description) -> View:
         "parts": [_part(reader, part) for part in parts],
         "table": table,
         "files": _files(folder),
+        "quality": report_path(serving, subject),
+        "made_from": [file for file in files_of(serving, folder) if not file.is_mapping] if folder is not None else [],
         "examples": examples_of(serving, folder.name) if folder is not None else [],
         "is_sample": _is_sample(serving, description),
     }
@@ -303,18 +315,27 @@ def _figures(
         if isinstance(triple.subject, NamedNode):
             facts[triple.subject].setdefault(triple.predicate, []).append(triple.object)
     columns = _columns(parts, facts.values())
-    used = {term for about in facts.values() for name in columns for term in about.get(name, [])}
+    used = {term for about in facts.values() for name in (*columns, *STATUSES) for term in about.get(name, [])}
     reader = Reader(serving, used | set(columns) | (set() if parts else set(shown)))
     rows = [
         (
             Shown("Details" if parts else reader.name(node), serving.site.document(node.value)),
-            [[reader.show(term) for term in about.get(name, [])] for name in columns],
+            [[reader.show(term) for term in about.get(name, [])] or _absence(reader, about, name) for name in columns],
         )
         for node, about in facts.items()
     ]
     pages = Pages(description.page, len(found) > ROWS_ON_A_PAGE)
     total = folder.rows if folder is not None else None
     return Table([reader.show(name) for name in columns], rows, start + 1, total, pages)
+
+
+def _absence(reader: Reader, about: Mapping[NamedNode, list[Term]], column: NamedNode) -> list[Shown]:
+    """Say in the column of the measure why an observation has no figure; nothing in other columns."""
+    if column not in about.get(QB.measureType, []):
+        return []
+    codes = [term for name in STATUSES for term in about.get(name, [])]
+    text = absence_text(codes, {term: reader.name(term) for term in codes if isinstance(term, NamedNode)})
+    return [Shown(text)] if text else []
 
 
 def members(serving: Serving, dataset: NamedNode, folder: FolderRecord | None, start: int) -> list[NamedNode]:
