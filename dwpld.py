@@ -41,7 +41,9 @@ Sources = Annotated[
     typer.Option(metavar="DIR", help="Folder of published files; the mapping folders' own tables unless given."),
 ]
 BaseUri = Annotated[str, typer.Option(metavar="URI", help="Address the data is published under.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Where releases are kept.")]
 DEFAULT_BASE = "http://127.0.0.1:8000"
+DEFAULT_OUT = Path("build")
 DEFAULT_RELEASE = Path("build/current")
 
 
@@ -52,6 +54,22 @@ class QueryFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     TTL = "ttl"
+
+
+class ListFormat(StrEnum):
+    """Forms `dwpld releases` prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class DiffFormat(StrEnum):
+    """Forms `dwpld diff` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+    TTL = "ttl"
+    NT = "nt"
 
 
 class Mode(StrEnum):
@@ -67,15 +85,20 @@ def check(
     mappings: Mappings = None,
     sources: Sources = None,
     base_uri: BaseUri = DEFAULT_BASE,
+    release: Annotated[
+        Path | None, typer.Option(metavar="DIR", help=f"Release to compare with; {DEFAULT_RELEASE} if it is there.")
+    ] = None,
 ) -> None:
     """Do everything a build does, write nothing, and print every problem found."""
-    from loader.build import Plan
+    from loader.build import Plan, current_release
     from loader.build import check as run
+    from loader.release import open_release
 
     _log()
     plan = Plan(tuple(datasets or ()), mappings, sources, base_uri)
     with _watcher() as watcher:
-        problems = run(plan, watcher)
+        earlier = current_release(DEFAULT_RELEASE.parent, watcher) if release is None else open_release(release)
+        problems = run(plan, watcher, earlier)
     if problems:
         raise ProblemsError(problems)
     _say("no problem found")
@@ -86,9 +109,11 @@ def build(
     datasets: Datasets = None,
     mappings: Mappings = None,
     sources: Sources = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where releases are kept.")] = Path("build"),
+    out: Out = DEFAULT_OUT,
     base_uri: BaseUri = DEFAULT_BASE,
     fresh: Annotated[bool, typer.Option("--fresh", help="Convert unchanged datasets again, too.")] = False,
+    keep: Annotated[int, typer.Option(min=2, help="How many releases stay: the new one and those before.")] = 2,
+    wait: Annotated[bool, typer.Option("--wait", help="If another build is at work there, wait for it.")] = False,
 ) -> None:
     """Make a release; its path is the last line on stdout."""
     from loader.build import Plan
@@ -97,9 +122,43 @@ def build(
     _log()
     with _watcher() as watcher:
         plan = Plan(tuple(datasets or ()), mappings, sources, base_uri, is_fresh=fresh)
-        release = run(plan, out, watcher)
+        release = run(plan, out, watcher, keep=keep, is_waiting=wait)
     _say_left_out(release)
     print(release)  # noqa: T201 - the result
+
+
+@app.command()
+def releases(
+    out: Out = DEFAULT_OUT,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare every file with its manifest.")] = False,
+    output: Annotated[ListFormat, typer.Option("--format", help="What to print.")] = ListFormat.TABLE,
+) -> None:
+    """List the releases kept, newest first; exit 1 if one is damaged."""
+    import json
+
+    from loader.releases import list_releases, table
+
+    kept = list_releases(out, is_verifying=verify)
+    lines = table(kept) if output is ListFormat.TABLE else [json.dumps([each.described() for each in kept], indent=2)]
+    for line in lines:
+        print(line)  # noqa: T201 - the result
+    for release in kept:
+        for damage in release.damage:
+            _say(f"{release.id}: {damage}")
+    if any(release.damage for release in kept):
+        raise typer.Exit(PROBLEMS)
+
+
+@app.command()
+def rollback(
+    release: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which; the previous one if none.")] = None,
+    out: Out = DEFAULT_OUT,
+    show: Annotated[bool, typer.Option("--show", help="Say which release it would be, and change nothing.")] = False,
+) -> None:
+    """Make a release kept from before current again; its path is printed. A running server moves to it at once."""
+    from loader.releases import rollback as run
+
+    print(run(out, release, show=show))  # noqa: T201 - the result
 
 
 @app.command()
@@ -114,6 +173,21 @@ def tidy(
 
     _log()
     for line in ship(dataset, sources, mappings, show=show):
+        print(line)  # noqa: T201 - the result
+
+
+@app.command()
+def held(
+    sources: Annotated[Path, typer.Option(metavar="DIR", help="Folder of published files.")],
+    datasets: Datasets = None,
+    mappings: Mappings = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write the names to review.")] = None,
+) -> None:
+    """Count the payees that are held because they may be persons; with --out, write their names down for review."""
+    from loader.held import review
+
+    _log()
+    for line in review(datasets or (), sources, mappings, out):
         print(line)  # noqa: T201 - the result
 
 
@@ -170,6 +244,38 @@ def query(
 
 
 @app.command()
+def verify(
+    release: Annotated[Path, typer.Option(metavar="DIR", help="The release to verify.")] = DEFAULT_RELEASE,
+) -> None:
+    """Run the integrity queries and the shapes on a release, and print every problem found."""
+    from loader.release import open_release
+    from loader.verify import verify as run
+
+    _log()
+    with _watcher() as watcher:
+        problems = run(open_release(release), watcher)
+    if problems:
+        raise ProblemsError(problems)
+    _say("no problem found")
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="The earlier release: directory, id, or current.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The later release.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where releases are kept.")] = Path("build"),
+    output: Annotated[DiffFormat, typer.Option("--format", help="What to print.")] = DiffFormat.TEXT,
+    show_all: Annotated[bool, typer.Option("--all", help="Name every change; RDF and JSON always do.")] = False,
+) -> None:
+    """Say what changed from one release to another: observations, structures, codes, everything else."""
+    from loader.changes import write
+    from loader.comparing import compare, find_release
+
+    comparison = compare(find_release(before, out), find_release(after, out))
+    write(comparison, sys.stdout.buffer, output.value, is_full=show_all)
+
+
+@app.command()
 def serve(
     release: Annotated[Path, typer.Option(metavar="DIR", help="The release to serve.")] = DEFAULT_RELEASE,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -215,8 +321,11 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except ProblemsError as error:
+        from loader.gate.discretion import discreet
+
         count = len(error.problems)
-        _say(f"{error}\n\n{count:,} problem{'s' if count != 1 else ''} found; nothing was changed")
+        told = "\n".join(str(discreet(problem)) for problem in error.problems)
+        _say(f"{told}\n\n{count:,} problem{'s' if count != 1 else ''} found; nothing was changed")
         sys.exit(PROBLEMS)
     except MisuseError as error:
         _say(f"dwpld: {error}")

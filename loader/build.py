@@ -12,12 +12,10 @@ import hashlib
 import importlib.metadata
 import io
 import json
-import os
 import platform
 import shutil
 import tempfile
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -26,20 +24,21 @@ from typing import TYPE_CHECKING, Final
 from pyoxigraph import NamedNode, RdfFormat, Store, Triple
 
 from loader.catalogue import catalogue_triples, dataset_triples
+from loader.disclosure import Built, check_overlaps
 from loader.errors import MisuseError, Problem, ProblemsError
-from loader.folder import CodeLists, Converted, Once, Workshop, convert_folder, to_ntriples
-from loader.mapping import find_folders, read_mapping, select
+from loader.folder import CodeLists, Converted, Once, Workshop, convert_folder, shown_name, to_ntriples
+from loader.mapping import CODES, find_folders, read_mapping, select
+from loader.provenance import agent_triples, commit_of
 from loader.release import (
     CURRENT,
     MANIFEST_FORMAT,
-    RELEASES,
-    STAGING,
     FolderRecord,
     Manifest,
+    count_quads,
     file_record,
     open_release,
-    swap_in,
 )
+from loader.releases import KEEP, claimed, explained, staging, swap_in
 from loader.reuse import Reusable, common_fingerprint, find_reusable, fingerprint, folder_files, take_over
 from loader.sources import find_published
 from loader.uris import DEFAULT_BASE, Uris
@@ -84,75 +83,50 @@ class Work:
     common: str
     """Fingerprint of what all folders have in common."""
     previous: Release | None = None
-    """The release that is current, whose unchanged folders are taken over."""
+    """The release that is current: unchanged folders are taken over, and small counts of others compared."""
     problems: list[Problem] = field(default_factory=list)
     parts: list[Converted | Reusable] = field(default_factory=list)
     fingerprints: dict[str, str] = field(default_factory=dict)
 
 
-def check(plan: Plan, watcher: Watcher) -> list[Problem]:
-    """Do everything a build does short of making a release, in a directory that is thrown away; give all problems."""
-    with tempfile.TemporaryDirectory(prefix="dwpld-check-") as directory:
+def check(plan: Plan, watcher: Watcher, earlier: Release | None = None) -> list[Problem]:
+    """Do everything a build does short of making a release, in a directory that is thrown away; give all problems.
+
+    Small counts are compared with the `earlier` release, if there is one; nothing is taken over from it.
+    """
+    with (
+        explained("nothing could be checked"),
+        tempfile.TemporaryDirectory(prefix="dwpld-check-", ignore_cleanup_errors=True) as directory,
+    ):
         try:
-            return _convert_all(plan, Path(directory), watcher).problems
+            return _convert_all(replace(plan, is_fresh=True), Path(directory), watcher, earlier).problems
         except ProblemsError as error:
             return list(error.problems)
 
 
-def _current(out: Path, watcher: Watcher) -> Release | None:
+def current_release(out: Path, watcher: Watcher) -> Release | None:
     """Open the release that is current; None if there is none, or none that this version can read."""
     try:
         return open_release(out / CURRENT) if (out / CURRENT).exists() else None
     except MisuseError as error:
-        watcher.said(f"everything is converted again: {error}")
+        watcher.said(f"nothing is taken over from the release before, or compared with it: {error}")
         return None
 
 
-def build(plan: Plan, out: Path, watcher: Watcher) -> Path:
-    """Make a release below `out` and make it current; give its path.
+def build(plan: Plan, out: Path, watcher: Watcher, *, keep: int = KEEP, is_waiting: bool = False) -> Path:
+    """Make a release below `out` and make it current; give its path. `keep` releases stay, this one among them.
 
-    Raises ProblemsError with every problem found, in which case nothing below `out` has changed.
+    Raises ProblemsError with every problem found, in which case nothing below `out` has changed; MisuseError if another
+    build is at work there, unless this one is waiting for it.
     """
-    with _staging(out) as directory:
-        work = _convert_all(plan, directory, watcher, None if plan.is_fresh else _current(out, watcher))
+    with claimed(out, watcher.said if is_waiting else None), staging(out) as directory:
+        work = _convert_all(plan, directory, watcher, current_release(out, watcher))
         if work.problems:
             raise ProblemsError(work.problems)
         manifest = _store(work)
         manifest.write(directory / "manifest.json")
         stamp = manifest.created.replace(":", "").replace("-", "").removesuffix("+0000")
-        return swap_in(directory, out, f"{stamp}-{manifest.content_sha256[:12]}")
-
-
-@contextmanager
-def _staging(out: Path) -> Iterator[Path]:
-    """Give a directory beside the releases to build in; it is removed if the build does not finish."""
-    try:
-        (out / RELEASES).mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(out / RELEASES)
-        directory = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=out / RELEASES))
-    except OSError as error:
-        message = f"cannot write to {out}: {error.strerror}"
-        raise MisuseError(message) from error
-    directory.chmod(0o755)
-    try:
-        yield directory
-    except OSError as error:
-        message = f"the build stopped: {error.strerror} ({error.filename or out}); the release before is untouched"
-        raise MisuseError(message) from error
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _remove_abandoned(releases: Path) -> None:
-    """Remove what builds that were killed left behind; those of running processes stay."""
-    for directory in releases.glob(f"{STAGING}*"):
-        owner = directory.name.removeprefix(STAGING).partition("-")[0]
-        try:
-            os.kill(int(owner), 0)
-        except ProcessLookupError:
-            shutil.rmtree(directory, ignore_errors=True)
-        except (ValueError, PermissionError):
-            continue
+        return swap_in(directory, out, f"{stamp}-{manifest.content_sha256[:12]}", keep)
 
 
 def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Release | None = None) -> Work:
@@ -163,7 +137,7 @@ def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Releas
         raise MisuseError(message)
     folders = select(find_folders(plan.mappings), plan.datasets)
     vocabulary = read_vocabulary(packaged_ontology(), uris)
-    code_lists = CodeLists({})
+    code_lists = CodeLists()
     code_lists.note(vocabulary.triples)
     once = Once(vocabulary.triples)
     common = common_fingerprint(uris, folders)
@@ -177,6 +151,9 @@ def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Releas
             work.problems += error.problems
             # a list of which only a part was read would make a problem of every code in the other part
             code_lists.members.pop(uris.scheme(folder.name).value, None)
+    if not work.problems:
+        known = {name for name in find_folders(plan.mappings) if not name.startswith(f"{CODES}/")}
+        work.problems += check_overlaps(_cubes(work), known, vocabulary, uris, code_lists.broader, watcher.said)
     found = any(_is_published(part) for part in work.parts)
     if plan.sources is not None and not found and not work.problems:
         message = f"no published file of any dataset is below {plan.sources}; see [[files]] in each source.toml"
@@ -191,7 +168,9 @@ def _convert(work: Work, name: str, folder: Path) -> Converted | Reusable:
     found = find_published(mapping, work.plan.sources) if work.plan.sources is not None else []
     work.fingerprints[mapping.name] = fingerprint(work.common, mapping, found)
     work.once.next_folder(mapping.name)
-    reusable = find_reusable(mapping, work.fingerprints[mapping.name], work.previous)
+    reusable = None
+    if not work.plan.is_fresh:
+        reusable = find_reusable(mapping, work.fingerprints[mapping.name], work.previous)
     if reusable is not None and _still_holds(work, reusable):
         take_over(reusable, work.directory)
         work.watcher.unchanged(name, reusable.record.rows)
@@ -215,6 +194,19 @@ def _still_holds(work: Work, part: Reusable) -> bool:
     return True
 
 
+def _cubes(work: Work) -> list[Built]:
+    """Give the main table of each dataset converted or taken over."""
+    return [
+        Built(
+            mapping=part.mapping,
+            table=work.directory / "tables" / part.mapping.name / part.mapping.main.csv.name,
+            shown=shown_name(part.mapping.main, is_published=_is_published(part)),
+        )
+        for part in work.parts
+        if not part.mapping.is_code_list
+    ]
+
+
 def _workshop(work: Work, name: str) -> Workshop:
     return Workshop(
         uris=work.uris,
@@ -224,6 +216,7 @@ def _workshop(work: Work, name: str) -> Workshop:
         tables=work.directory / "tables",
         triples=work.directory / "triples",
         sources=work.plan.sources,
+        earlier=work.previous,
         counted=lambda triples: work.watcher.counted(name, triples),
         said=work.watcher.said,
     )
@@ -243,7 +236,7 @@ def _store(work: Work) -> Manifest:
     quads = Stream(_dump_all(work, hashes))
     store.bulk_load(input=io.BufferedReader(quads, 1 << 20), format=RdfFormat.N_QUADS)
     store.optimize()
-    counts = _count(store)
+    counts = count_quads(store)
     work.watcher.finished("graph store", sum(counts.values()), "quads")
     with gzip.open(work.directory / "dumps" / "catalogue.nq.gz") as dump:
         (work.directory / "catalogue.nq").write_bytes(dump.read())
@@ -253,11 +246,13 @@ def _store(work: Work) -> Manifest:
         for part in work.parts
     )
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Manifest(MANIFEST_FORMAT, work.uris.base, created, _software(), hashes.hexdigest(), records)
+    software = _software() | commit_of(work.plan.mappings)
+    return Manifest(MANIFEST_FORMAT, work.uris.base, created, software, hashes.hexdigest(), records)
 
 
 def _catalogue(work: Work) -> Iterator[Triple]:
     yield from catalogue_triples(work.uris)
+    yield from agent_triples((part.mapping for part in work.parts), work.uris)
     for part in work.parts:
         if not part.mapping.is_code_list:
             tables = sorted((work.directory / "tables" / part.mapping.name).glob("*.csv"))
@@ -340,12 +335,6 @@ class Stream(io.RawIOBase):
         target[:size] = self.rest[:size]
         self.rest = self.rest[size:]
         return size
-
-
-def _count(store: Store) -> dict[str, int]:
-    """Count the quads of each named graph."""
-    found = store.query("SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g")
-    return {row["g"].value: int(row["n"].value) for row in found}  # type: ignore[union-attr]
 
 
 def _record(work: Work, converted: Converted, quads: int) -> FolderRecord:

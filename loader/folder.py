@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
@@ -16,13 +16,19 @@ from pyoxigraph import RdfFormat, Triple, serialize
 
 from loader.catalogue import graph_triples, version_node
 from loader.csvw.convert import convert_table
+from loader.disclosure import check_release
 from loader.errors import Problem, ProblemsError
 from loader.gate import check_gate
+from loader.gate.layout import read_layout
 from loader.gate.policy import Layout
 from loader.integrity import LINE, check_cube, read_cells
+from loader.markers import take_out_markers
 from loader.persons import read_reviewed
+from loader.provenance import provenance_triples
+from loader.quality import Findings, labels_of, quality_triples
+from loader.reuse import folder_files
 from loader.sources import Tidied, find_published, take_shipped, tidy_published
-from loader.structure import ATTRIBUTE, MEASURE, derive_structure, structure_triples
+from loader.structure import derive_structure, structure_triples
 from loader.vocabulary import Vocabulary, read_vocabulary
 from ontology.terms import SKOS
 
@@ -35,28 +41,34 @@ if TYPE_CHECKING:
 
     from loader.integrity import Cells
     from loader.mapping import Mapping, TableMapping
-    from loader.structure import Structure
+    from loader.release import Release
     from loader.uris import Uris
 
-_IN_SCHEME: Final = re.compile(rb"^<([^>]*)> <" + SKOS.inScheme.value.encode() + rb"> <([^>]*)> \.$", re.MULTILINE)
+_OF_CODE: Final = re.compile(
+    rb"^<([^>]*)> <(%b|%b)> <([^>]*)> \.$" % (SKOS.inScheme.value.encode(), SKOS.broader.value.encode()), re.MULTILINE
+)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CodeLists:
-    """The codes of each code list met so far, both by IRI."""
+    """What the code lists met so far say, by IRI."""
 
-    members: dict[str, set[str]]
+    members: dict[str, set[str]] = field(default_factory=dict)
+    """The codes of each list."""
+    broader: dict[str, set[str]] = field(default_factory=dict)
+    """The codes directly above a code."""
 
     def note(self, triples: Iterable[Triple]) -> None:
-        """Add the codes that some triples put in a list."""
-        for triple in triples:
-            if triple.predicate == SKOS.inScheme:
-                self.members.setdefault(triple.object.value, set()).add(triple.subject.value)  # type: ignore[union-attr]
+        """Add what some triples say of codes."""
+        self.note_lines(to_ntriples(triples))
 
     def note_lines(self, chunk: bytes) -> None:
-        """Add the codes that some lines of N-Triples put in a list."""
-        for code, scheme in _IN_SCHEME.findall(chunk):
-            self.members.setdefault(scheme.decode(), set()).add(code.decode())
+        """Add what some lines of N-Triples say of codes."""
+        for code, said, other in _OF_CODE.findall(chunk):
+            if said == SKOS.inScheme.value.encode():
+                self.members.setdefault(other.decode(), set()).add(code.decode())
+            else:
+                self.broader.setdefault(code.decode(), set()).add(other.decode())
 
 
 class Once:
@@ -132,6 +144,8 @@ class Workshop:
     triples: Path
     """Directory for N-Triples."""
     sources: Path | None
+    earlier: Release | None
+    """The release that is current, with which small counts are compared."""
     counted: Callable[[int], None]
     """Is told how many more triples are written."""
     said: Callable[[str], None]
@@ -149,8 +163,8 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
     tidied = _tables_of(mapping, shop)
     is_published = bool(tidied.readings)
     own = _own_vocabulary(mapping, shop)
-    if not mapping.has_policy:
-        shop.said(f"{mapping.name}: source.toml declares no [policy]; only personal data is looked for (docs/gate.md)")
+    shown = shown_name(mapping.main, is_published=is_published)
+    take_out_markers(mapping, tidied.tables[mapping.main.name], shown, shop.vocabulary.with_more(own))
     path = shop.triples / f"{'codes-' if mapping.is_code_list else ''}{mapping.name}.nt"
     problems: list[Problem] = []
     with path.open("wb") as stream:
@@ -166,6 +180,7 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         if problems:
             raise ProblemsError(problems)
         cells = _cells(mapping.main, tidied, is_published=is_published)
+        declared = mapping.description.edition
         mapping = _dated(mapping, cells.rows, is_published=is_published)
         structure = derive_structure(mapping, cells.rows, shop.vocabulary.with_more(own), shop.uris)
         if structure is not None:
@@ -173,9 +188,19 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
             problems += check_cube(structure, mapping.main, cells, members)
             stream.write(shop.once.new(to_ntriples(structure_triples(mapping, structure, shop.uris))))
         others = [(table, _cells(table, tidied, is_published=is_published)) for table in mapping.others]
-        problems += _gate(mapping, [(mapping.main, cells), *others], _layout(structure))
+        layout = read_layout(mapping, structure, cells.rows, shop.code_lists.broader, problems)
+        problems += _gate(mapping, [(mapping.main, cells), *others], layout)
+        problems += check_release(mapping, cells, layout, shop.earlier, shop.uris.base, shop.said)
         described = graph_triples(mapping, shop.uris, is_cube=structure is not None)
         stream.write(shop.once.new(to_ntriples(described)))
+        if not problems and not mapping.is_code_list:
+            issued = mapping.description.issued if mapping.description.edition == declared else None
+            tables = ((mapping.main, cells), *others)
+            lists, labels = shop.code_lists.members.keys(), labels_of(shop.vocabulary.triples)
+            findings = Findings(mapping, tables, structure, tidied.readings, issued, lists, labels)
+            stream.write(to_ntriples(quality_triples(findings, shop.uris)))
+            made_from = provenance_triples(mapping, folder_files(mapping.folder), tidied, shop.uris)
+            stream.write(to_ntriples(made_from))
     if problems:
         raise ProblemsError(problems)
     for table in mapping.tables:
@@ -197,19 +222,8 @@ def _tables_of(mapping: Mapping, shop: Workshop) -> Tidied:
     return take_shipped(mapping, target)
 
 
-def _layout(structure: Structure | None) -> Layout:
-    """Say which columns of the main table are what."""
-    if structure is None:
-        return Layout()
-    return Layout(
-        dimensions=structure.key_names,
-        measures=tuple(dict.fromkeys(part.column.name for part in structure.of_kind(MEASURE))),
-        attributes=tuple(part.column.name for part in structure.of_kind(ATTRIBUTE) if not part.column.virtual),
-    )
-
-
 def _cells(table: TableMapping, tidied: Tidied, *, is_published: bool) -> Cells:
-    return read_cells(table, tidied.tables[table.name], _shown(table, is_published=is_published))
+    return read_cells(table, tidied.tables[table.name], shown_name(table, is_published=is_published))
 
 
 def _gate(mapping: Mapping, tables: Iterable[tuple[TableMapping, Cells]], layout: Layout) -> Iterator[Problem]:
@@ -247,7 +261,7 @@ def _own_vocabulary(mapping: Mapping, shop: Workshop) -> Vocabulary:
     return own
 
 
-def _shown(table: TableMapping, *, is_published: bool) -> str:
+def shown_name(table: TableMapping, *, is_published: bool) -> str:
     """Name a table in messages: its file, or the table that the tidy step made of published files."""
     return f"{table.csv.name} as tidied" if is_published else str(table.csv)
 
@@ -258,7 +272,7 @@ def _checked(table: TableMapping, tidied: Tidied, problems: list[Problem], *, is
     try:
         yield from convert_table(table.table, path)
     except ProblemsError as error:
-        shown = _shown(table, is_published=is_published)
+        shown = shown_name(table, is_published=is_published)
         problems += [_renamed(problem, path, shown) for problem in error.problems]
 
 

@@ -14,6 +14,7 @@ from loader.release import open_release
 from tests.integration import tiny
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from loader.release import Release
@@ -86,8 +87,8 @@ def test_an_equal_build_takes_everything_over_and_is_equal(tmp_path: Path) -> No
             assert (second.path / record.path).stat().st_size == record.size_bytes
 
 
-CHANGES = {
-    "figure": lambda folder: tiny_row(folder, "E06000001,2025-04,10", "E06000001,2025-04,11"),
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "figure": lambda folder: tiny_row(folder, "E06000001,2025-04,10", "E06000001,2025-04,19"),
     "supplier": lambda folder: (folder / "suppliers.csv").write_text("Id,Name\nabc,Acme Limited\n"),
     "title": lambda folder: in_file(folder / "source.toml", "Tiny households", "Small households"),
     "edition": lambda folder: in_file(folder / "source.toml", 'edition = "2025-05"', 'edition = "2025-06"'),
