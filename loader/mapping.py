@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import importlib.resources
 import re
-import tomllib
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from loader.csvw.dialect import is_text_encoding
+from loader.csvw.iri import escape, is_iri
 from loader.csvw.metadata import read_metadata
 from loader.csvw.report import Report
 from loader.errors import MisuseError, Problem, ProblemsError
-from loader.gate.policy import RECORDS, REFERENCE, Policy, check_policy_columns, read_policy
+from loader.gate.policy import REFERENCE, STRICTEST, Policy, check_policy_columns, read_policy
+from loader.restrictions import restrictions
+from loader.toml import TomlError, has_control_characters, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
 
 METADATA_SUFFIX: Final = ".csv-metadata.json"
 CODES: Final = "codes"
+MAX_VERSION: Final = 9999
 FREQUENCIES: Final = ("monthly", "quarterly", "annual", "irregular", "never")
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_FILE_KEYS: Final = ("pattern", "url", "encoding", "sheet", "header_row", "left_out")
 _EDITION: Final = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?|-[0-9]{4})?")
 
 T = TypeVar("T")
@@ -41,6 +46,14 @@ class PublishedFile:
     pattern: str
     url: str | None
     encoding: str
+    sheet: str | None = None
+    """Sheet of a workbook that is read; the only visible one with data unless told."""
+    header_row: int | None = None
+    """Row of the header, from 1; the first that is not blank unless told."""
+    left_out: tuple[str, ...] = ()
+    """Headers that ask for personal data, of columns that no table has; source.toml gives the reason of each."""
+    policy: Policy = STRICTEST
+    """What the gate asks of the folder's tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +102,6 @@ class Mapping:
     others: tuple[TableMapping, ...]
     policy: Policy
     """What the gate asks of the folder's tables."""
-    has_policy: bool
-    """False if `source.toml` declares none: then only the rules on personal data and records apply."""
 
     @property
     def tables(self) -> tuple[TableMapping, ...]:
@@ -185,22 +196,33 @@ def read_mapping(name: str, folder: Path, uris: Uris) -> Mapping:
         message = f"no table is called {name}, as the folder is"
         hint = f"name the main table {name}.csv and its mapping {name}{METADATA_SUFFIX}"
         problems.append(Problem("MAP-02", str(folder), message, hint))
-    policy, has_policy = _read_policy(source, found.values(), is_code_list=is_code_list)
+    policy = _read_policy(source, found.values(), is_code_list=is_code_list)
+    if main is not None and description.edition_column is not None:
+        _check_edition_column(source, description.edition_column, main)
+    source.note_unknown()
     if problems or main is None:
         raise ProblemsError(problems)
     others = tuple(table for table in found.values() if table is not main)
-    return Mapping(name, folder, is_code_list, description, files, main, others, policy, has_policy)
+    files = tuple(replace(file, policy=policy) for file in files)
+    return Mapping(name, folder, is_code_list, description, files, main, others, policy)
 
 
-def _read_policy(source: _Toml, tables: Iterable[TableMapping], *, is_code_list: bool) -> tuple[Policy, bool]:
-    """Read the policy of a folder (docs/gate.md); a code list is reference, other folders without one are records."""
+def _check_edition_column(source: _Toml, name: str, main: TableMapping) -> None:
+    names = [column.name for column in main.table.columns if not column.virtual]
+    if name not in names:
+        message = f"edition_column: the table has no column '{name[:60]}'"
+        source.note("MAP-05", message, f"use one of {', '.join(names)}")
+
+
+def _read_policy(source: _Toml, tables: Iterable[TableMapping], *, is_code_list: bool) -> Policy:
+    """Read the policy of a folder (docs/gate.md). A code list without one is reference; a dataset must have one."""
     table = source.get("policy", dict, '{ kind = "counts" }')
-    if table is None:
-        return Policy(REFERENCE if is_code_list else RECORDS), is_code_list
+    if table is None and (is_code_list or "policy" in source.table or not source.table):
+        return Policy(REFERENCE)  # of a code list; else what is wrong with the file has been noted
     policy, problems = read_policy(table, str(source.path))
     columns = {table.name: [column.name for column in table.table.columns if not column.virtual] for table in tables}
     source.problems += problems or check_policy_columns(policy, columns, str(source.path))
-    return policy, True
+    return policy
 
 
 def _documents(folder: Path) -> list[Path]:
@@ -215,7 +237,7 @@ def _read_table(
     table_name = document.name.removesuffix(METADATA_SUFFIX)
     report = Report()
     try:
-        group = read_metadata(document.read_bytes(), base_url=address, report=report)
+        group = read_metadata(document.read_bytes(), base_url=address, report=report, load=_refuse_to_load)
     except ProblemsError as error:
         problems += [_placed(problem, document) for problem in error.problems]
         return None
@@ -231,7 +253,15 @@ def _read_table(
         message = "the document must describe one table, the CSV file beside it"
         problems.append(Problem("MAP-03", str(document), message, f'set "url": "{table_name}.csv"'))
         return None
+    if found := list(restrictions(group.tables[0], document)):
+        problems += found
+        return None
     return TableMapping(table_name, document.with_name(f"{table_name}.csv"), document, group.tables[0])
+
+
+def _refuse_to_load(url: str) -> bytes:
+    message = "a mapping is one document, which refers to no other"
+    raise ProblemsError([Problem("MAP-03", url[:200], message, "write the schema into the document")])
 
 
 def _placed(problem: Problem, document: Path) -> Problem:
@@ -247,13 +277,17 @@ class _Toml:
         self.path = path
         self.problems = problems
         self.table: Dictionary[str, object] = self._load() if table is None else table
+        self.known: set[str] = set()
+        """Keys that were asked for."""
 
     def _load(self) -> Dictionary[str, object]:
         try:
-            return tomllib.loads(self.path.read_text("utf-8"))
+            if table := read_toml(self.path):
+                return table
+            self.note("MAP-04", "the file is empty", "copy another folder's source.toml and change it")
         except FileNotFoundError:
             self.note("MAP-04", "the file is missing", "copy another folder's source.toml and change it")
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except TomlError as error:
             self.note("MAP-04", f"not valid TOML: {error}", "correct the syntax (https://toml.io)")
         return {}
 
@@ -262,8 +296,10 @@ class _Toml:
 
     def get(self, key: str, kind: type[T], example: str, default: T | None = None) -> T | None:
         """Give the value of `key` if it is of `kind`; note a problem if it is not."""
+        self.known.add(key)
         value = self.table.get(key, default)
-        if value is None or (isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool)):
+        is_more = (isinstance(value, bool) and kind is not bool) or (isinstance(value, datetime) and kind is date)
+        if value is None or (isinstance(value, kind) and not is_more and not has_control_characters(value)):
             return value
         self.note("MAP-05", f"'{key}' is not what is expected here", f"write for instance {key} = {example}")
         return default
@@ -276,15 +312,32 @@ class _Toml:
         return (value or "").strip()
 
     def texts(self, key: str) -> tuple[str, ...]:
-        values = self.get(key, list, '["…", "…"]', [])
-        return tuple(value for value in values or [] if isinstance(value, str))
+        example = '["…", "…"]'
+        values = self.get(key, list, example, []) or []
+        texts = tuple(value for value in values if isinstance(value, str) and value.strip())
+        if len(texts) < len(values):
+            self.note("MAP-05", f"'{key}' has something in it that is no text", f"write for instance {key} = {example}")
+        return texts
+
+    def address(self, key: str) -> str | None:
+        """Give the web address that a key has; note a problem if it has something else."""
+        value = self.get(key, str, '"https://…"')
+        if value is None or (re.match(r"https?://[^/]", value) and is_iri(value) and escape(value) == value):
+            return value
+        self.note("MAP-05", f"'{key}' is not an address", f'write for instance {key} = "https://…"')
+        return None
+
+    def note_unknown(self) -> None:
+        """Note the keys that nothing has asked for: they are misspelt, or nobody would ever see them."""
+        for key in sorted(self.table.keys() - self.known):
+            self.note("MAP-05", f"the key '{key[:60]}' is not known", f"use one of {', '.join(sorted(self.known))}")
 
 
 def _read_description(source: _Toml, *, is_code_list: bool) -> Description:
     edition = source.get("edition", str, '"2025-05"')
     if edition is None and not is_code_list and source.table:
         source.note("MAP-05", "'edition' is missing", 'add edition = "2025-05" (a year, month or day)')
-    if edition is not None and not _EDITION.fullmatch(edition):
+    if edition is not None and not _is_edition(edition):
         source.note("MAP-05", f"edition '{edition}' is no year, month or day", 'write for instance edition = "2025-05"')
     frequency = source.get("frequency", str, '"monthly"')
     if frequency is not None and frequency not in FREQUENCIES:
@@ -294,11 +347,11 @@ def _read_description(source: _Toml, *, is_code_list: bool) -> Description:
         description=source.need("description", '"""What is counted, for whom."""'),
         publisher=_address(source, "publisher"),
         licence=_address(source, "licence"),
-        landing_page=source.get("landing_page", str, '"https://…"'),
+        landing_page=source.address("landing_page"),
         keywords=source.texts("keywords"),
         edition=edition,
         edition_column=source.get("edition_column", str, '"month"'),
-        version=source.get("version", int, "1", 1) or 1,
+        version=_version(source),
         issued=source.get("issued", date, "2025-07-15"),
         frequency=frequency,
         is_sample=bool(source.get("sample", bool, "true", default=False)),
@@ -307,11 +360,29 @@ def _read_description(source: _Toml, *, is_code_list: bool) -> Description:
     )
 
 
+def _is_edition(text: str) -> bool:
+    """Say whether a text is a year, financial year, month or day of the calendar."""
+    if not _EDITION.fullmatch(text):
+        return False
+    if len(text) in (4, 9):
+        return True
+    try:
+        date.fromisoformat(text if len(text) == 10 else f"{text}-01")
+    except ValueError:
+        return False
+    return True
+
+
+def _version(source: _Toml) -> int:
+    version = source.get("version", int, "1", 1) or 0
+    if not 1 <= version <= MAX_VERSION:
+        source.note("MAP-05", f"'version' is not a number from 1 to {MAX_VERSION:,}", "write for instance version = 2")
+    return version
+
+
 def _address(source: _Toml, key: str) -> str:
     value = source.need(key, '"https://…"')
-    if value and not re.fullmatch(r"https?://[^\s<>\"{}|\\^`]+", value):
-        source.note("MAP-05", f"'{key}' is not an address", f'write for instance {key} = "https://…"')
-    return value
+    return (source.address(key) or "") if value else ""
 
 
 def _read_files(source: _Toml) -> Iterable[PublishedFile]:
@@ -320,5 +391,44 @@ def _read_files(source: _Toml) -> Iterable[PublishedFile]:
             source.note("MAP-05", "'files' is not a list of tables", 'start each with [[files]] and give pattern = "…"')
             continue
         table = _Toml(source.path, source.problems, entry)
+        for key in sorted(entry.keys() - set(_FILE_KEYS)):
+            table.note("MAP-05", f"the key '{key}' is not known in [[files]]", f"use one of {', '.join(_FILE_KEYS)}")
         encoding = table.get("encoding", str, '"cp1252"', "utf-8") or "utf-8"
-        yield PublishedFile(table.need("pattern", '"*.csv"'), table.get("url", str, '"https://…"'), encoding)
+        if not is_text_encoding(encoding):
+            table.note("MAP-05", f"'{encoding[:60]}' is not a known encoding", "write utf-8, or cp1252 for older files")
+        pattern = table.need("pattern", '"*.csv"')
+        if pattern and not _is_pattern(pattern):
+            message = f"'{pattern[:60]}' is no name or glob of files below --sources"
+            table.note("MAP-05", message, 'write for instance pattern = "uc_households*.csv"')
+        yield PublishedFile(
+            pattern=pattern,
+            url=table.address("url"),
+            encoding=encoding,
+            sheet=table.get("sheet", str, '"Data"'),
+            header_row=_header_row(table),
+            left_out=_left_out(table),
+        )
+
+
+def _is_pattern(text: str) -> bool:
+    """Say whether a glob stays below the folder it is looked for in, and is one."""
+    parts = text.replace("\\", "/").split("/")
+    is_glob = all(part and part != ".." and ("**" not in part or part == "**") for part in parts)
+    return is_glob and not has_control_characters(text)
+
+
+def _header_row(table: _Toml) -> int | None:
+    row = table.get("header_row", int, "1")
+    if row is not None and row < 1:
+        table.note("MAP-05", f"header_row {row} is no row: they count from 1", "write for instance header_row = 4")
+    return row
+
+
+def _left_out(table: _Toml) -> tuple[str, ...]:
+    """Give the headers that a person has decided to leave out. Each needs a reason."""
+    entries = table.get("left_out", dict, '{ "Contact telephone" = "of offices; in no table" }', {}) or {}
+    for header, reason in entries.items():
+        if not isinstance(reason, str) or not reason.strip():
+            hint = f'write for instance left_out = {{ "{header}" = "why no table has it" }}'
+            table.note("MAP-05", f"left_out gives no reason for '{header}'", hint)
+    return tuple(entries)

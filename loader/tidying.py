@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 MAX_TEXT_BYTES = 512 * 1024 * 1024
+csv.field_size_limit(MAX_TEXT_BYTES)  # that of the csv module, 128 KiB, would end the reading in the midst of a file
 
 
 @dataclass(frozen=True, slots=True)

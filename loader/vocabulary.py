@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import BlankNode, Literal, NamedNode, RdfFormat, Triple, parse
 
+from loader.csvw.json_ld import DATATYPE_IRIS
+from loader.csvw.values import has_forbidden_characters, is_valid
 from loader.errors import Problem, ProblemsError
 from ontology.terms import QB, RDF, RDFS, SKOS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from loader.uris import Uris
 
@@ -22,6 +24,10 @@ KINDS: Final = {
     QB.MeasureProperty: "measure",
     QB.AttributeProperty: "attribute",
 }
+SHOWN: Final = 20
+"""Problems of one file that are named one by one; the rest is counted."""
+MAX_TURTLE_BYTES: Final = 64 * 1024 * 1024
+_BUILT_IN: Final = {iri: name for name, iri in DATATYPE_IRIS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,32 @@ class Vocabulary:
     components: dict[str, Component]
     declared: frozenset[str]
     """Every IRI the files say something about."""
+    root: str
+    """The address of this site, with a slash at its end."""
+    files: tuple[str, ...] = ()
+    """The files, as messages name them."""
 
     def with_more(self, more: Vocabulary) -> Vocabulary:
-        """Add the components that one folder declares; the triples stay apart."""
-        return Vocabulary(self.triples, {**self.components, **more.components}, self.declared | more.declared)
+        """Add the components that one folder declares; the triples stay apart.
+
+        Raises ProblemsError if the folder declares a component anew, or says something of an address of this site that
+        is no definition: no check is made of what it says of figures and datasets there.
+        """
+        problems = list(self._faults_of(more))
+        if problems:
+            raise ProblemsError(_capped(problems, ", ".join(more.files)))
+        components = {**self.components, **more.components}
+        return Vocabulary(self.triples, components, self.declared | more.declared, self.root)
+
+    def _faults_of(self, more: Vocabulary) -> Iterator[Problem]:
+        where = ", ".join(more.files)
+        for iri in sorted(more.declared):
+            if iri in self.components:
+                message = f"{iri} is declared in ontology/ already"
+                yield Problem("ONT-05", where, message, "take it out, or declare one with another name")
+            elif iri.startswith(self.root) and not iri.startswith(f"{self.root}def/"):
+                message = f"{iri} is nothing that a vocabulary declares"
+                yield Problem("ONT-05", where, message, "describe only what is below def/, and figures in the table")
 
 
 def packaged_ontology() -> list[Path]:
@@ -59,46 +87,83 @@ def packaged_ontology() -> list[Path]:
 def read_vocabulary(paths: Iterable[Path], uris: Uris) -> Vocabulary:
     """Read Turtle files whose relative IRIs resolve against the base.
 
-    Raises ProblemsError for a file that is not Turtle or has blank nodes, and for a component without label or range.
+    Raises ProblemsError for a file that is not Turtle or has blank nodes or values that are none, and for a component
+    without label or range.
     """
     triples: list[Triple] = []
     problems: list[Problem] = []
+    paths = tuple(paths)
     for path in paths:
-        try:
-            triples += list(parse(path=str(path), format=RdfFormat.TURTLE, base_iri=uris.root))
-        except SyntaxError as error:
-            problems.append(Problem("ONT-01", f"{path}:{error.lineno}", f"not valid Turtle: {error.msg}"))
-        except OSError as error:
-            problems.append(Problem("FILE-05", str(path), f"cannot be read: {error.strerror}"))
-    plain = [Triple(triple.subject, triple.predicate, triple.object) for triple in triples]
-    problems += [_blank(triple) for triple in plain if isinstance(triple.subject, BlankNode)]
-    components = _components(plain, problems)
+        found = _read(path, uris, problems)
+        problems += _capped(list(_unpublishable(found, path)), str(path))
+        triples += found
+    components = {} if problems else _components(triples, problems)
     if problems:
         raise ProblemsError(problems)
-    declared = frozenset(triple.subject.value for triple in plain if isinstance(triple.subject, NamedNode))
-    return Vocabulary(tuple(plain), components, declared)
+    declared = frozenset(triple.subject.value for triple in triples if isinstance(triple.subject, NamedNode))
+    return Vocabulary(tuple(triples), components, declared, uris.root, tuple(map(str, paths)))
 
 
-def _blank(triple: Triple) -> Problem:
-    message = f"a blank node has {triple.predicate.value}"
-    return Problem("ONT-02", "ontology", message, "give it an address: no blank node is ever published")
+def _read(path: Path, uris: Uris, problems: list[Problem]) -> list[Triple]:
+    """Read one Turtle file; what keeps it from being read is noted."""
+    try:
+        if path.stat().st_size > MAX_TURTLE_BYTES:
+            problems.append(Problem("FILE-04", str(path), f"the file has more than {MAX_TURTLE_BYTES:,} bytes"))
+            return []
+        quads = list(parse(path=str(path), format=RdfFormat.TURTLE, base_iri=uris.root))
+    except SyntaxError as error:
+        problems.append(Problem("ONT-01", f"{path}:{error.lineno}", f"not valid Turtle: {error.msg}"))
+    except OSError as error:
+        problems.append(Problem("FILE-05", str(path), f"cannot be read: {error.strerror}"))
+    else:
+        return [Triple(quad.subject, quad.predicate, quad.object) for quad in quads]
+    return []
+
+
+def _capped(problems: list[Problem], where: str) -> list[Problem]:
+    more = len(problems) - SHOWN
+    rest = [Problem("FILE-07", where, f"and {more:,} more problems")] if more > 0 else []
+    return [*problems[:SHOWN], *rest]
+
+
+def _unpublishable(triples: Iterable[Triple], path: Path) -> Iterator[Problem]:
+    """Find what must not or cannot be published: blank nodes, statements about statements, texts that are no text."""
+    for triple in triples:
+        if isinstance(triple.subject, BlankNode) or isinstance(triple.object, BlankNode):
+            message = f"a blank node has, or is a value of, {triple.predicate.value}"
+            yield Problem("ONT-02", str(path), message, "give it an address: no blank node is ever published")
+        elif isinstance(triple.object, Triple):
+            message = f"a value of {triple.predicate.value} is a triple, which few readers of RDF know"
+            yield Problem("ONT-02", str(path), message, "say it with addresses")
+        elif isinstance(triple.object, Literal) and (fault := _fault_of_literal(triple.object)):
+            yield Problem("ONT-04", str(path), f"a value of {triple.predicate.value} {fault}", "correct the value")
+
+
+def _fault_of_literal(literal: Literal) -> str:
+    if has_forbidden_characters(literal.value):
+        return "has a control character, which no XML can hold"
+    if literal.direction is not None:
+        return "has a base direction, which few readers of RDF know"
+    base = _BUILT_IN.get(literal.datatype.value, "string")
+    return "" if is_valid(literal.value, base) else f"is not a valid xsd:{base}"
 
 
 def _components(triples: list[Triple], problems: list[Problem]) -> dict[str, Component]:
     values: dict[tuple[NamedNode, NamedNode], list[NamedNode | Literal]] = {}
     for triple in triples:
         values.setdefault((triple.subject, triple.predicate), []).append(triple.object)  # type: ignore[arg-type]
-    kinds = {
-        triple.subject: KINDS[triple.object]  # type: ignore[index]
-        for triple in triples
-        if triple.predicate == RDF.type and triple.object in KINDS
-    }
-    components = {}
-    for node, kind in kinds.items():
+    components: dict[str, Component] = {}
+    for triple in triples:
+        if triple.predicate != RDF.type or triple.object not in KINDS:
+            continue
+        node, kind = triple.subject, KINDS[triple.object]  # type: ignore[index]
         assert isinstance(node, NamedNode), "blank nodes were refused"
-        component = _component(node, kind, values)
-        components[node.value] = component
-        problems += _missing(component)
+        if node.value in components and components[node.value].kind != kind:
+            message = f"it is declared as {components[node.value].kind} and as {kind}"
+            problems.append(Problem("ONT-03", node.value, message, "keep one of the two"))
+            continue
+        components[node.value] = _component(node, kind, values)
+        problems += _missing(components[node.value])
     return components
 
 

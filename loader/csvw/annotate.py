@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO
 
+from loader.csvw.addresses import HINT, MAX_CHARS, AddressCheck, address_check
+from loader.csvw.datatypes import shorten
 from loader.csvw.findings import MODEL, Findings
 from loader.csvw.json_ld import LangString
 from loader.csvw.metadata import Column, Inherited, Table, default_name, make_column
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from loader.csvw.cells import Cell
     from loader.csvw.dialect import Dialect
 
+_SHOWN = 3
+"""Titles of one column that a message names."""
+
 
 @dataclass(slots=True)
 class AnnotatedTable:
@@ -27,10 +32,12 @@ class AnnotatedTable:
     findings: Findings
     converter: TableConverter = field(init=False)
     label: str = "t"
+    addresses: AddressCheck = field(init=False)
 
     def __post_init__(self) -> None:
         plans = plan_columns(self.table, self.reader.dialect.skip_columns)
         self.converter = TableConverter(self.table, plans, self.label)
+        self.addresses = address_check(self.converter)
 
     def rows(self, reader: RowReader | None = None) -> Iterator[tuple[Row, list[Cell]]]:
         """Yield each row with its parsed cells; what is wrong is reported. Raises `UnreadableError`.
@@ -51,7 +58,17 @@ class AnnotatedTable:
             for name, cell in zip(names, cells, strict=True):
                 for code, message in cell.problems:
                     self.findings.cell(row.line, name, code, message, hint_for(code))
+            self._check_addresses(row, cells)
             yield row, cells
+
+    def _check_addresses(self, row: Row, cells: list[Cell]) -> None:
+        """Report cells that make no address. Raises `UnreadableError` for one that would make it of any length."""
+        if name := self.addresses.too_long(cells):
+            message = f"the cell of column {name!r} is longer than the {MAX_CHARS:,} characters an address may take up"
+            raise self.findings.stop(row.line, "CSVW-SIZE", message, HINT)
+        if self.findings.report.strict:
+            for name, message in self.addresses.faults(row, cells, self.converter):
+                self.findings.cell(row.line, name, "CSVW-TEMPLATE", message, HINT)
 
     def _report_width(self, row: Row, width: int) -> None:
         message = f"{len(row.cells)} cells, but the table has {width} columns ({MODEL} §8)"
@@ -105,19 +122,29 @@ def check_compatible(
     """Report a header that does not fit the schema (Metadata Vocabulary §5.5.1)."""
     if reader.width != len(described) and (reader.width or reader.titles):
         message = f"{reader.width} columns, but the schema describes {len(described)} (Metadata Vocabulary §5.5.1)"
+        more = undescribed(described, reader)
+        message += f"; it does not describe {', '.join(map(repr, more))}" if more else ""
         findings.row(reader.header_line, "CSVW-HEADER", message, "describe every column of the file, in its order")
         return
     lang = table.inherited.lang or "und"
     is_strict = findings.report.strict
     for column, texts in zip(described, reader.titles, strict=False):
-        if not texts or is_compatible(column, texts, lang, is_strict=is_strict, by_name=by_name):
+        is_left_blank = not texts and not by_name  # which §5.5.1 allows
+        if is_left_blank or is_compatible(column, texts, lang, is_strict=is_strict, by_name=by_name):
             continue
-        wanted = (
-            " or ".join(repr(title.text) for title in column.titles) or f"any title: it has only a name ({column.name})"
-        )
-        message = f"the header says {' / '.join(map(repr, texts))}, the schema {wanted} (Metadata Vocabulary §5.5.1)"
+        wanted = " or ".join(shorten(title.text) for title in column.titles[:_SHOWN])
+        wanted = wanted or f"any title: it has only a name ({shorten(column.name)})"
+        said = " / ".join(map(shorten, texts[:_SHOWN])) or "nothing"
+        message = f"the header says {said}, the schema {wanted} (Metadata Vocabulary §5.5.1)"
         hint = 'make the header and the "titles" of the column the same, and their order'
         findings.cell(reader.header_line, column.name, "CSVW-HEADER", message, hint)
+
+
+def undescribed(described: list[Column], reader: RowReader) -> list[str]:
+    """Name the columns that the schema lacks; none if the first row may be data: messages must not repeat that."""
+    known = {title.text for column in described for title in column.titles}
+    headers = {" / ".join(texts) for texts in reader.titles}
+    return sorted(headers - known) if known and known <= headers else []
 
 
 def is_compatible(column: Column, texts: list[str], lang: str, *, is_strict: bool, by_name: bool) -> bool:

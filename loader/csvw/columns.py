@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import polars as pl
 
 from loader.csvw import values
+from loader.csvw.addresses import MAX_CHARS, fault_of
 from loader.csvw.blocks import is_plain_dialect, parse_block, read_blocks
 from loader.csvw.emissions import NULL_KEY, Compiler, Derived, Emission, Part, UnsupportedError, Use, merged_parts
 from loader.csvw.rdf import has_dots
@@ -24,6 +25,7 @@ from loader.csvw.rdf import has_dots
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from loader.csvw.cells import Cell
     from loader.csvw.dialect import Dialect
     from loader.csvw.keys import Key
     from loader.csvw.metadata import Column
@@ -59,11 +61,17 @@ class Plain:
         known = cells.drop_nulls()
         if not is_plain(known, column):
             return None
-        if any(derived.is_encoded for derived in self.derived) and not known.str.contains(_UNRESERVED).all():
+        if any(derived.is_encoded for derived in self.derived) and not _are_plain_in_addresses(known):
             return None
         if any(derived.is_relative for derived in self.derived) and known.str.starts_with(".").any():
             return None
         return {derived.name: _wrap(cells, derived) for derived in self.derived}
+
+
+def _are_plain_in_addresses(cells: pl.Series) -> bool:
+    lengths = cells.str.len_bytes().max()
+    is_short = not isinstance(lengths, int) or lengths <= MAX_CHARS
+    return is_short and bool(cells.str.contains(_UNRESERVED).all()) and not cells.is_in([".", ".."]).any()
 
 
 def _wrap(cells: pl.Series, derived: Derived) -> pl.Series:
@@ -98,7 +106,7 @@ def can_be_plain(column: Column, derived: tuple[Derived, ...]) -> bool:
     datatype = column.datatype
     if datatype.format is not None or datatype.is_bounded or datatype.is_sized or column.default:
         return False
-    if any(d.before is None for d in derived):
+    if any(d.before is None or d.makes_address is not None for d in derived):
         return False
     if datatype.base in _PLAIN_NUMBERS:
         return all(d.name.startswith("literal") for d in derived)
@@ -143,17 +151,25 @@ class Dictionary:
 
     def _add(self, new: list[str]) -> None:
         """Parse values not met before."""
-        cells = [self.plan.parser.parse(text) for text in new]
-        is_relative = any(derived.is_relative for derived in self.derived)
-        for i, cell in enumerate(cells):
-            if cell.problems or (is_relative and any(has_dots(value.canonical) for value in cell.values)):
-                self.wrong = [*self.wrong, self.size + i]
+        cells: list[Cell | None] = [self._known(text) for text in new]
+        self.wrong = [*self.wrong, *(self.size + i for i, cell in enumerate(cells) if cell is None)]
         texts = {}
         for derived in self.derived:
-            added = pl.Series([derived.of_cell(cell) for cell in cells], dtype=pl.String)
+            added = pl.Series([None if cell is None else derived.of_cell(cell) for cell in cells], dtype=pl.String)
             texts[derived.name] = pl.concat([self.texts[derived.name], added], rechunk=True) if self.size else added
         self.texts = texts
         self.size += len(new)
+
+    def _known(self, text: str) -> Cell | None:
+        """Parse a value; None if it is in error, or for the reference path to judge."""
+        cell = self.plan.parser.parse(text)
+        is_wrong = bool(cell.problems)
+        if any(derived.is_encoded for derived in self.derived):
+            is_wrong = is_wrong or any(fault_of(value.canonical) for value in cell.values)
+        if any(derived.is_relative for derived in self.derived):
+            is_wrong = is_wrong or any(has_dots(value.canonical) for value in cell.values)
+        checks = [derived.makes_address for derived in self.derived if derived.makes_address]
+        return None if is_wrong or not all(check(cell) for check in checks) else cell
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from loader.csvw.annotate import AnnotatedTable, annotate
 from loader.csvw.dialect import Dialect
 from loader.csvw.findings import Findings, UnreadableError
-from loader.csvw.iri import escape, shown
+from loader.csvw.iri import is_iri, shown
 from loader.csvw.keys import key_of, places_of, primary_key
 from loader.csvw.rdf import COLUMN_VARIABLES, ROW_VARIABLES, label_for, template_iri
 from loader.csvw.report import Report
@@ -61,6 +61,9 @@ def _convert(table: Table, source: Path, findings: Findings) -> Iterator[bytes]:
         annotated = annotate(table, stream, dialect, findings, label_for(table.url), by_name=True)
         path = None if findings.report.errors else plan_fast_path(annotated, source, table.primary_key)
         yield from row_wise(annotated) if path is None else column_wise(annotated, path, source)
+        if not annotated.reader.number and not findings.report.errors:
+            hint = "the file may be cut short: give it its rows"
+            findings.row(annotated.reader.header_line, "CSVW-EMPTY", "the table has a header and no rows", hint)
 
 
 def plan_fast_path(annotated: AnnotatedTable, source: Path, primary_key: tuple[str, ...]) -> ColumnPath | None:
@@ -113,6 +116,7 @@ def column_wise(annotated: AnnotatedTable, path: ColumnPath, source: Path) -> It
             keys.add(block.keys)
             if not findings.report.errors:
                 yield from block.chunks
+    annotated.reader.number = at.number
     if keys.are_repeated():
         findings.report.clear()
         yield from _only_report(annotated, source)
@@ -179,14 +183,3 @@ def check_templates(table: Table, report: Report) -> None:
             if not is_iri(sample):
                 message = f"the template {text!r} makes {sample!r}, which is not an IRI (RFC 3987)"
                 report.error(Problem("CSVW-TEMPLATE", where, message, "begin it with http:// or https:// and a host"))
-
-
-def is_iri(text: str) -> bool:
-    """Say whether a text is an absolute IRI."""
-    import pyoxigraph as ox
-
-    try:
-        ox.NamedNode(escape(text))
-    except ValueError:
-        return False
-    return True

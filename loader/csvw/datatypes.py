@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -12,6 +11,7 @@ from loader.csvw.date_format import DateParser, compile_date_format
 from loader.csvw.json_ld import DATATYPE_ALIASES, DATATYPE_IRIS, Json, expand_name
 from loader.csvw.number_format import FormatError, NumberFormat, NumberParser, compile_number_format
 from loader.csvw.properties import is_object
+from loader.csvw.regex import Regex, compile_regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -269,7 +269,7 @@ class DatatypeParser:
     datatype: Datatype
     number: NumberParser | None = None
     date: DateParser | None = None
-    regex: re.Pattern[str] | None = None
+    regex: Regex | None = None
     booleans: tuple[str, str] | None = None
 
     def parse(self, text: str) -> str:
@@ -290,13 +290,15 @@ class DatatypeParser:
             return self.date.parse(text)
         if self.booleans:
             return {self.booleans[0]: "true", self.booleans[1]: "false"}.get(text)
-        return text if not self.regex or self.regex.search(text) else None
+        return text if not self.regex or self.regex.is_found_in(text) else None
 
     def _mismatch(self, text: str, lexical: str | None) -> str:
         """Say what is wrong with a cell, and by which clause."""
         shape = self.datatype.format
         pattern = shape.pattern if isinstance(shape, NumberFormat) else shape
         clause = "Tabular Data Model §6.4"
+        if values.has_forbidden_characters(text):
+            return f"{shorten(text)} has a control character in it ({clause})"
         if lexical is None and pattern is not None:
             return f"{shorten(text)} does not match the format {pattern!r} of {self.datatype.name} ({clause})"
         return f"{shorten(text)} is not an {self.datatype.name} ({clause})".replace("an xsd:", self._article + "xsd:")
@@ -353,55 +355,3 @@ def compile_datatype(datatype: Datatype) -> DatatypeParser:
         true, _, false = shape.partition("|")
         return DatatypeParser(datatype, booleans=(true, false))
     return DatatypeParser(datatype, regex=compile_regex(shape))
-
-
-MAX_REGEX_LENGTH: Final = 10_000
-_ECMA_TOKEN: Final = re.compile(
-    r"\\u\{(?P<code>[0-9A-Fa-f]{1,5}|10[0-9A-Fa-f]{4})\}|\\c(?P<control>[A-Za-z])|\\/|\\.|\(\?<(?=[A-Za-z_])"
-    r"|\[\^?\]?|.",
-    re.DOTALL,
-)
-
-
-@lru_cache(256)
-def compile_regex(pattern: str) -> re.Pattern[str]:
-    """Compile a regular expression of ECMAScript, which is searched for, not matched whole. Raises `FormatError`.
-
-    Python backtracks as ECMAScript does: a pattern such as `(a+)+$` takes time exponential in the length of a cell.
-    """
-    if len(pattern) > MAX_REGEX_LENGTH:
-        message = f"the regular expression is longer than {MAX_REGEX_LENGTH} characters"
-        raise FormatError(message)
-    try:
-        return re.compile(_to_python(pattern), re.ASCII)
-    except (re.error, OverflowError, RecursionError, ValueError) as error:
-        message = f"{shorten(pattern)} is not a regular expression: {error}"
-        raise FormatError(message) from None
-
-
-def _to_python(pattern: str) -> str:
-    """Write in Python's syntax the few things ECMAScript writes otherwise."""
-    result: list[str] = []
-    in_class = False
-    for match in _ECMA_TOKEN.finditer(pattern):
-        token = match[0]
-        if token[0] == "\\":
-            result.append(_to_python_escape(match))
-        elif in_class:
-            in_class = token[0] != "]" and not token.endswith("]")
-            is_second = token == "-" and result[-1] == "-"
-            result.append(r"\-" if is_second else re.sub(r"([\[&~|])", r"\\\1", token))
-        elif token in ("[]", "[^]"):
-            result.append({"[]": "(?!)", "[^]": r"[\s\S]"}[token])
-        else:
-            in_class = token[0] == "["
-            result.append({"$": r"\Z", "(?<": "(?P<"}.get(token, token))
-    return "".join(result)
-
-
-def _to_python_escape(match: re.Match[str]) -> str:
-    if match["code"]:
-        return re.escape(chr(int(match["code"], 16)))
-    if match["control"]:
-        return re.escape(chr(ord(match["control"].upper()) - 64))
-    return "/" if match[0] == r"\/" else match[0]

@@ -33,6 +33,11 @@ PROPERTIES: Final = frozenset(
 )
 
 
+_OF_PROGRAMS: Final = frozenset({"unicode-escape", "raw-unicode-escape", "punycode", "idna", "utf-7"})
+"""Encodings of Python, in which bytes of plain text stand for something else; no file is published in them."""
+MAX_TERMINATORS: Final = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """The flags of the parsing algorithm (Tabular Data Model §8), with the defaults of a file nothing is said about.
@@ -125,12 +130,18 @@ def _encoding(reader: Reader, obj: Mapping[str, Json], path: str) -> str:
 def is_text_encoding(name: str) -> bool:
     """Say whether Python decodes text with an encoding of this name."""
     try:
-        codecs.lookup(name).incrementaldecoder("strict").decode(b"", True)
+        codec = codecs.lookup(name)
+        codec.incrementaldecoder("strict").decode(b"", True)
     except (LookupError, ValueError, TypeError, AttributeError):
         return False
-    return "\0" not in name and getattr(codecs.lookup(name), "_is_text_encoding", True)
+    return "\0" not in name and codec.name not in _OF_PROGRAMS and getattr(codec, "_is_text_encoding", True)
 
 
 def _line_terminators(reader: Reader, obj: Mapping[str, Json], path: str) -> tuple[str, ...]:
     found = reader.strings(obj, "lineTerminators", path) or ()
-    return tuple(terminator for terminator in found if terminator) or ("\r\n", "\n")
+    found = tuple(terminator for terminator in found if terminator)
+    if len(found) > MAX_TERMINATORS:
+        message = f"{len(found)} terminators, more than {MAX_TERMINATORS}; the default is used"
+        reader.warn(f"{path}.lineTerminators", message, "Metadata Vocabulary §5.9")
+        found = ()
+    return found or ("\r\n", "\n")

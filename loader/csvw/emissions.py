@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from loader.csvw import ntriples
+from loader.csvw.addresses import is_open
+from loader.csvw.iri import is_iri
 from loader.csvw.rdf import ROW_VARIABLES, ColumnPlan, IriTemplate, TableConverter, absolute_beginning, has_dots
 from loader.csvw.uri_template import Expression
 
@@ -34,7 +36,8 @@ class Derived:
     `of_cell` makes it from a parsed cell; None stands for no triple. Where a value may be copied as it stands, the text
     is `before`, the value, `after`, or `if_null`; `before` is None where it may not. `is_encoded` tells that the value
     is to be percent-encoded, so that it may be copied only if it has nothing but unreserved characters; `is_relative`
-    that it is part of a relative reference, in which dots are more than dots.
+    that it is part of a relative reference, in which dots are more than dots. `makes_address` says whether the value of
+    a cell makes an address, where not all values do.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Derived:
     if_null: str | None = None
     is_encoded: bool = False
     is_relative: bool = False
+    makes_address: Callable[[Cell], bool] | None = None
 
 
 Part: TypeAlias = "str | Use"
@@ -164,6 +168,8 @@ class Compiler:
         names = {expression.variables[0].name for expression in dynamic}
         if len(names) == 1 and not names & ROW_VARIABLES:
             return (self._whole_iri(template, names.pop(), own, merged(parts), after),)
+        if is_open(template.template):
+            raise UnsupportedError
         first, *others = merged(parts)
         beginning = absolute_beginning(first, template.base) if isinstance(first, str) else None
         if beginning is None:
@@ -205,14 +211,19 @@ class Compiler:
     ) -> Use:
         """Return the use of an IRI that depends on one column only."""
 
-        def of_cell(cell: Cell) -> str | None:
+        def of_cell(cell: Cell) -> str:
             return template.term({**own, name: cell.values[0].canonical if cell.values else None}) + after
 
         null = template.term({**own, name: None}) + after
         texts = wrapping_of_parts(parts, template.base)
         before, end = (None, "") if texts is None else (f"<{texts[0]}", f"{texts[1]}>{after}")
         key = f"iri {name} {template.template} {after!r} {own if template.own else ''}"
-        return self._derive(Derived(key, name, of_cell, before, end, null, True, template.is_relative))
+
+        def makes_address(cell: Cell) -> bool:
+            return is_iri(of_cell(cell).removesuffix(after)[1:-1])
+
+        check = makes_address if is_open(template.template) else None
+        return self._derive(Derived(key, name, of_cell, before, end, null, True, template.is_relative, check))
 
 
 def wrapped(derived: Derived, before: str, after: str) -> Derived:
@@ -231,6 +242,7 @@ def wrapped(derived: Derived, before: str, after: str) -> Derived:
         None if derived.if_null is None else f"{before}{derived.if_null}{after}",
         derived.is_encoded,
         derived.is_relative,
+        derived.makes_address,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -118,7 +119,11 @@ class Fetcher:
             message = "is neither a file of this machine nor an http or https URL"
             raise failure(url, message)
         try:
-            return Resource(url, path) if path.exists() else None
+            if not path.exists():
+                return None
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise failure(url, "is not a file that can be read more than once")
+            return Resource(url, path)
         except (OSError, ValueError) as error:
             raise failure(url, f"cannot be read: {error}") from None
 

@@ -85,6 +85,17 @@ def escape(iri: str) -> str:
     return _NOT_IN_IRI.sub(lambda m: "".join(f"%{b:02X}" for b in m[0].encode("utf-8", "replace")), iri)
 
 
+def is_iri(text: str) -> bool:
+    """Say whether a text is an absolute IRI, once what may not stand in one is percent-encoded."""
+    import pyoxigraph as ox
+
+    try:
+        ox.NamedNode(escape(text))
+    except ValueError:
+        return False
+    return True
+
+
 def normalize(url: str) -> str:
     """Return the form in which URLs are compared (Tabular Data Model §6.3): case, escapes, dots, default port."""
     try:

@@ -107,8 +107,10 @@ def is_metadata(resource: Resource) -> bool:
 def is_json_start(start: bytes) -> bool:
     """Say whether an object with a string as its first name begins here."""
     rest = start[1:].lstrip()
+    if not rest.startswith(b'"'):
+        return False
     try:
         json.JSONDecoder().raw_decode(rest.decode("utf-8", "ignore"))
     except ValueError:
         return False
-    return rest.startswith(b'"')
+    return True

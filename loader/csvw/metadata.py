@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from loader.csvw.datatypes import Datatype, read_datatype
 from loader.csvw.dialect import Dialect, read_dialect
 from loader.csvw.iri import local_path, normalize, resolve, shown
-from loader.csvw.properties import Reader, enter_document, is_object, parse_json
+from loader.csvw.properties import MAX_DOCUMENT_BYTES, Reader, enter_document, is_object, parse_json
 from loader.csvw.report import Report
 from loader.errors import Problem, ProblemsError
 
@@ -203,11 +204,15 @@ def read_metadata(
 def load_local(url: str) -> bytes:
     """Return the content of a local file by its URL. Raises `ProblemsError`."""
     path = local_path(url)
+    if path is None:
+        message = "is not a local file, and nothing is fetched here (Metadata Vocabulary §5.1.5)"
+        raise ProblemsError([Problem("CSVW-FETCH", url, message, "put the document beside the metadata")])
     try:
-        if path is None:
-            message = "is not a local file, and nothing is fetched here (Metadata Vocabulary §5.1.5)"
-            raise ProblemsError([Problem("CSVW-FETCH", url, message, "put the document beside the metadata")])
-        return path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):
+            message = "is not a file (Metadata Vocabulary §5.1.5)"
+            raise ProblemsError([Problem("CSVW-FETCH", shown(url), message, "correct the reference")])
+        with path.open("rb") as stream:
+            return stream.read(MAX_DOCUMENT_BYTES + 1)
     except OSError as error:
         message = f"cannot be read: {error.strerror} (Metadata Vocabulary §5.1.5)"
         raise ProblemsError([Problem("CSVW-FETCH", shown(url), message, "correct the reference")]) from None
@@ -324,15 +329,17 @@ def _read_schema(reader: Reader, path: str, obj: dict[str, Json], table: Table) 
 def _read_columns(reader: Reader, obj: Mapping[str, Json], path: str, outer: Inherited) -> tuple[Column, ...]:
     """Read "columns" (§5.6) and check that names are unique and virtual columns come last."""
     columns: list[Column] = []
+    names: set[str] = set()
     for where, item in reader.objects(obj, "columns", path):
         column = _read_column(reader, item, where, outer, len(columns) + 1)
-        if any(column.name == other.name for other in columns):
+        if column.name in names:
             message = f"the column name {column.name!r} is used twice"
             reader.error(f"{where}.name", message, "Metadata Vocabulary §5.6", "give each column a name of its own")
         if columns and columns[-1].virtual and not column.virtual:
             message = "a virtual column stands before one that is not"
             reader.error(where, message, "Metadata Vocabulary §5.6", "move virtual columns to the end")
         columns.append(column)
+        names.add(column.name)
     return tuple(columns)
 
 
@@ -438,8 +445,8 @@ def _read_names(reader: Reader, obj: Mapping[str, Json], name: str, path: str, t
         return ()
     names = reader.column_reference(obj[name])
     known = {column.name for column in table.columns if column.has_name}
-    if names is None or not known.issuperset(names):
-        message = f"{obj[name]!r} does not name columns of this table; ignored"
+    if names is None or not known.issuperset(names) or len(set(names)) < len(names):
+        message = f"{obj[name]!r} does not name columns of this table, each once; ignored"
         hint = 'give the "name" of each column, not its title'
         reader.warn(f"{path}.{name}", message, "Metadata Vocabulary §5.1.4", hint)
         return ()

@@ -73,6 +73,7 @@ def _divide(number: str, power: int) -> str:
 @lru_cache(256)
 def compile_number_format(number_format: NumberFormat) -> NumberParser:
     """Compile a number format. Raises `FormatError`."""
+    _check_characters(number_format)
     if number_format.pattern is not None:
         return _compile_pattern(number_format)
     group, decimal = number_format.group_char or "", re.escape(number_format.decimal_char)
@@ -82,6 +83,14 @@ def compile_number_format(number_format: NumberFormat) -> NumberParser:
         rf"(?:[Ee](?P<exponent>[+-]?\d+)|(?P<scale>[%‰])?)|(?P<special>NaN|-?INF)"
     )
     return NumberParser(re.compile(regex, re.ASCII), group)
+
+
+def _check_characters(number_format: NumberFormat) -> None:
+    """Refuse characters that a number has of itself, or that are the same: they would be read in many ways."""
+    chars = (number_format.decimal_char, number_format.group_char or "")
+    if any(re.search(r"[\dEe%‰+]", char) or char == "-" for char in chars) or chars[0] == chars[1]:
+        message = f"decimalChar {chars[0][:20]!r} and groupChar {chars[1][:20]!r} cannot be told from the number"
+        raise FormatError(message)
 
 
 def _compile_pattern(number_format: NumberFormat) -> NumberParser:

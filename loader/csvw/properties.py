@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from loader.csvw.report import Report
 
 MAX_DOCUMENT_BYTES: Final = 32 * 1024 * 1024
+MAX_DEPTH: Final = 100
+"""How deep a document may be nested: what reads it calls itself at each level."""
+_SHOWN_CHARS: Final = 400
 _PREFIX_OF_TYPE: Final = {
     str: "a string",
     bool: "true or false",
@@ -49,7 +52,10 @@ def parse_json(document: bytes, source: str) -> Json:
     value: Json = None
     if not problem:
         try:
-            value = json.loads(document.decode("utf-8-sig"), parse_constant=_refuse_constant)
+            text = document.decode("utf-8-sig")
+            value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_members)
+            if _is_deep(value):
+                problem = "is nested too deeply"
             if b"\\u" in document:
                 json.dumps(value, ensure_ascii=False).encode()
         except json.JSONDecodeError as error:
@@ -66,6 +72,31 @@ def parse_json(document: bytes, source: str) -> Json:
         message = f"the metadata document {problem} (Metadata Vocabulary §5)"
         raise ProblemsError([Problem("CSVW-JSON", source, message, "correct the document with a JSON checker")])
     return value
+
+
+def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """Refuse an object that gives a name twice: which of the two is meant, only its writer knows."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        message = f"an object has {twice[:60]!r} twice"
+        raise ValueError(message)
+    return members
+
+
+def _is_deep(value: Json) -> bool:
+    """Say whether a value is nested too deeply."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [item for outer in level if isinstance(outer, dict | list) for item in _items(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _items(outer: dict[str, Json] | list[Json]) -> list[Json]:
+    return list(outer.values()) if isinstance(outer, dict) else outer
 
 
 def _refuse_constant(name: str) -> Json:
@@ -101,7 +132,7 @@ class Reader:
         self.report.invalid(self._problem(path, message, clause, hint, "CSVW-METADATA"))
 
     def _problem(self, path: str, message: str, clause: str, hint: str, code: str) -> Problem:
-        return Problem(code, f"{self.source}, {path}", f"{message} ({clause})", hint)
+        return Problem(code, f"{self.source}, {_cut(path)}", f"{_cut(message)} ({clause})", hint)
 
     # Identity
 
@@ -306,6 +337,11 @@ class Reader:
             self.warn(f"{path}.{name}", message, "Metadata Vocabulary §5.1.5")
             return self, f"{path}.{name}", {}
         return None
+
+
+def _cut(text: str) -> str:
+    """Shorten what repeats a value of the document, which may be of any length."""
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
 
 
 def enter_document(

@@ -165,7 +165,7 @@ class TableConverter:
 
     def row(self, row: Row, cells: list[Cell]) -> str:
         """Return the triples of a row (csv2rdf §4.6 steps 4.6.1 to 4.6.8), `cells` being parsed for every column."""
-        variables = self._variables(row, cells)
+        variables = self.variables(row, cells)
         default_subject = f"_:{self.label}r{row.number}"
         lines: list[str] = []
         subjects: dict[str, None] = {}
@@ -182,7 +182,7 @@ class TableConverter:
             return "".join([*self._row_lines(row, cells, subjects), *lines])
         return "".join(lines)
 
-    def _variables(self, row: Row, cells: list[Cell]) -> dict[str, Variable]:
+    def variables(self, row: Row, cells: list[Cell]) -> dict[str, Variable]:
         """Return what the templates of this row may name."""
         variables: dict[str, Variable] = {"_row": str(row.number), "_sourceRow": str(row.source_number)}
         for plan, cell in zip(self.plans, cells, strict=True):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES: Final = 1 << 20
 MAX_ROW_CHARS: Final = 16 * 1024 * 1024
+MAX_ROW_LINES: Final = 1_000_000
+MAX_COLUMNS: Final = 16_384
+"""As many as a sheet of a workbook can have."""
 # Labels of the WHATWG Encoding Standard that mean something else to Python.
 _WHATWG: Final = {"ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gbk", "euc_kr": "cp949"}
 _UNICODE: Final = frozenset({"utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030"})
@@ -85,6 +88,12 @@ class RowReader:
         self.width = len(self.titles)
         if not self.dialect.header_row_count and first:
             self.width = max(len(self._cut(first[1])[0]) - self.dialect.skip_columns, 0)
+        self._check_width()
+
+    def _check_width(self) -> None:
+        if self.width > MAX_COLUMNS:
+            message = f"{self.width:,} columns, more than {MAX_COLUMNS:,}"
+            raise self.findings.stop(self.header_line, "CSVW-SIZE", message, "look for line ends that are missing")
 
     def _add_titles(self, cells: list[str]) -> None:
         cells = cells[self.dialect.skip_columns :]
@@ -194,7 +203,7 @@ class RowReader:
                 self.line += 1
                 pieces += (more, terminator)
                 size += len(more) + 1
-                if size > MAX_ROW_CHARS:
+                if size > MAX_ROW_CHARS or len(pieces) > 2 * MAX_ROW_LINES:
                     raise self._too_long(start)
                 if quote in more and not self._is_complete(more):
                     is_open = False
@@ -205,7 +214,7 @@ class RowReader:
             yield start, "".join(pieces[:-1])
 
     def _too_long(self, line: int) -> Exception:
-        message = f"a row of more than {MAX_ROW_CHARS} characters"
+        message = f"a row of more than {MAX_ROW_CHARS:,} characters or {MAX_ROW_LINES:,} lines"
         return self.findings.stop(line, "CSVW-SIZE", message, "look for a quote that is not closed")
 
     def _is_complete(self, content: str) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Variable: TypeAlias = "str | list[str] | None"
 
+MAX_CHARS: Final = 2000
 _RESERVED: Final = ":/?#[]@!$&'()*+,;="
 _VARIABLE: Final = re.compile(
     r"((?:[A-Za-z0-9_]|%[0-9A-Fa-f]{2})(?:\.?(?:[A-Za-z0-9_]|%[0-9A-Fa-f]{2}))*)(?::([1-9][0-9]{0,3})|(\*))?"
@@ -141,6 +142,9 @@ def parse_expression(text: str) -> Expression:
 @lru_cache(1024)
 def parse_template(text: str) -> Template:
     """Compile a template. Raises `TemplateError`."""
+    if len(text) > MAX_CHARS:
+        message = f"it has {len(text):,} characters, more than {MAX_CHARS:,}"
+        raise TemplateError(message)
     parts: list[str | Expression] = []
     end = 0
     for match in _EXPRESSION.finditer(text):

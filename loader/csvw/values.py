@@ -82,21 +82,29 @@ _REGEXES: Final = {name: re.compile(form, re.ASCII) for name, form in _FORMS.ite
 _REGEXES["Name"] = re.compile(_FORMS["Name"])
 _REGEXES["QName"] = re.compile(_FORMS["QName"])
 _DAYS_IN_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # A number with more digits than this is no statistic, and would take a machine's memory to compute with.
 _MAX_DIGITS: Final = 10_000
+# Longer texts are not kept for the next time they are met.
+_FREQUENT_CHARS: Final = 100
 
 
 def is_valid(text: str, base: str) -> bool:
     """Say whether `text` is in the lexical space of a built-in datatype."""
     regex = _REGEXES.get(base)
     if regex is None:
-        return True
+        return not has_forbidden_characters(text)
     match = regex.fullmatch(text)
     if not match:
         return False
     if base in INTEGER_RANGES:
         return base == "integer" or _is_in_range(text, base)
     return base not in DATES or _is_in_calendar(match)
+
+
+def has_forbidden_characters(text: str) -> bool:
+    """Say whether a text has characters that are none of XML, and so of no datatype (XML 1.0 §2.2)."""
+    return _FORBIDDEN.search(text) is not None
 
 
 def _is_in_range(text: str, base: str) -> bool:
@@ -184,9 +192,17 @@ _CANONICAL: Final[Mapping[str, Callable[[str], str]]] = {
 # Order and length
 
 
-@lru_cache(4096)
 def order_key(text: str, base: str) -> Key:
     """Return what values of one datatype compare by. A date without a time zone counts as UTC."""
+    return _frequent_key(text, base) if len(text) <= _FREQUENT_CHARS else _order_key(text, base)
+
+
+@lru_cache(4096)
+def _frequent_key(text: str, base: str) -> Key:
+    return _order_key(text, base)
+
+
+def _order_key(text: str, base: str) -> Key:
     if base in ("double", "float"):
         return float(text.replace("INF", "inf"))
     if base in NUMBERS:

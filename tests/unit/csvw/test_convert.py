@@ -65,8 +65,9 @@ def test_triples_in_row_order(tmp_path: Path) -> None:
     )
 
 
-def test_a_file_with_a_header_only_has_no_triples(tmp_path: Path) -> None:
-    assert run(tmp_path, "Area,Count\n") == ""
+def test_a_file_with_a_header_only_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProblemsError, match=r"t\.csv:1: the table has a header and no rows"):
+        run(tmp_path, "Area,Count\n")
 
 
 @pytest.mark.parametrize(
