@@ -1,0 +1,1 @@
+"""Hostile and broken inputs, a module for each format: what each must get, and nothing else."""
