@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from pyoxigraph import RdfFormat, Triple, serialize
+from pyoxigraph import Literal, RdfFormat, Triple, serialize
 
 from loader.catalogue import graph_triples, version_node
 from loader.csvw.convert import convert_table
@@ -20,10 +20,11 @@ from loader.disclosure import check_release
 from loader.errors import Problem, ProblemsError
 from loader.gate import check_gate
 from loader.gate.layout import read_layout
+from loader.gate.personal import check_texts
 from loader.gate.policy import Layout
 from loader.integrity import LINE, check_cube, read_cells
 from loader.markers import take_out_markers
-from loader.persons import read_reviewed
+from loader.persons import reviewed_in
 from loader.provenance import provenance_triples
 from loader.quality import Findings, labels_of, quality_triples
 from loader.reuse import folder_files
@@ -190,6 +191,7 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         others = [(table, _cells(table, tidied, is_published=is_published)) for table in mapping.others]
         layout = read_layout(mapping, structure, cells.rows, shop.code_lists.broader, problems)
         problems += _gate(mapping, [(mapping.main, cells), *others], layout)
+        problems += check_texts(_texts(mapping, own), mapping.policy)
         problems += check_release(mapping, cells, layout, shop.earlier, shop.uris.base, shop.said)
         described = graph_triples(mapping, shop.uris, is_cube=structure is not None)
         stream.write(shop.once.new(to_ntriples(described)))
@@ -230,7 +232,7 @@ def _gate(mapping: Mapping, tables: Iterable[tuple[TableMapping, Cells]], layout
     """Yield what the gate has against the tables of the folder (docs/gate.md); `layout` is that of the main one."""
     reviewed = frozenset[str]()
     if mapping.organisations is not None:
-        reviewed = read_reviewed(mapping.organisations.read_text("utf-8"), str(mapping.organisations))
+        reviewed = reviewed_in(mapping.organisations)
     for table, cells in tables:
         is_main = table is mapping.main
         yield from check_gate(
@@ -242,6 +244,19 @@ def _gate(mapping: Mapping, tables: Iterable[tuple[TableMapping, Cells]], layout
             titles={column.name: column.titles[0].text for column in table.table.columns if column.titles},
             reviewed=reviewed,
         )
+
+
+def _texts(mapping: Mapping, own: Vocabulary) -> Iterator[tuple[str, str]]:
+    """Give the texts that are published beside the tables, each with its place: descriptions, reasons, declarations."""
+    about, policy = mapping.description, mapping.policy
+    source = str(mapping.folder / "source.toml")
+    texts = (about.title, about.description, about.notes, about.shipped_note, policy.perturbed)
+    yield from ((source, text) for text in (*texts, *about.keywords, *policy.exemptions.values()) if text)
+    for triple in own.triples:
+        if isinstance(triple.object, Literal):
+            yield str(mapping.components), triple.object.value
+    for query in mapping.queries:
+        yield str(query), query.read_text("utf-8", errors="replace")
 
 
 def _dated(mapping: Mapping, rows: pl.DataFrame, *, is_published: bool) -> Mapping:

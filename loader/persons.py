@@ -17,6 +17,7 @@ from loader.errors import Problem, ProblemsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
 
 class Held(StrEnum):
@@ -181,6 +182,17 @@ def read_reviewed(text: str, file: str) -> frozenset[str]:
     if problems:
         raise ProblemsError(problems)
     return frozenset(keys)
+
+
+def reviewed_in(path: Path) -> frozenset[str]:
+    """Read the list of reviewed names in a file (`read_reviewed`). Raises ProblemsError if it is not UTF-8, too."""
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        hint = "save the file as UTF-8"
+        raise ProblemsError([Problem("FILE-03", f"{path}:{line}", "the file is not UTF-8", hint)]) from error
+    return read_reviewed(text, str(path))
 
 
 _SUPPLIER: Final = "dwpld/supplier/1\n"

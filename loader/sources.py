@@ -96,9 +96,19 @@ def take_shipped(mapping: Mapping, target: Path) -> Tidied:
     if missing:
         hint = "put the table there, or give the published files with --sources"
         raise ProblemsError([Problem("FILE-05", str(table.csv), "the table is missing", hint) for table in missing])
+    packed = [table for table in mapping.tables if _is_packed(table.csv)]
+    if packed:
+        hint = "unpack it: a shipped table is plain CSV"
+        raise ProblemsError([Problem("FILE-02", str(table.csv), "the file is compressed", hint) for table in packed])
     target.mkdir(parents=True, exist_ok=True)
     copies = {table.name: Path(shutil.copy(table.csv, target)) for table in mapping.tables}
     return Tidied(copies, (), tuple(copies))
+
+
+def _is_packed(path: Path) -> bool:
+    """Say whether a file begins as gzip, zlib or Zstandard do; the reader of columns would unpack it unasked."""
+    with path.open("rb") as stream:
+        return stream.read(4).startswith((b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd"))
 
 
 def tidy_published(mapping: Mapping, files: Sequence[tuple[Path, PublishedFile]], target: Path) -> Tidied:
@@ -126,7 +136,11 @@ def load_tidy(path: Path, name: str) -> ModuleType:
     assert spec.loader is not None, "a file's spec always has a loader"
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module  # dataclasses of the module look themselves up there
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        message = f"not valid Python: {error.msg}"
+        raise ProblemsError([Problem("MAP-06", f"{path}:{error.lineno}", message, "correct the tidy step")]) from error
     return module
 
 

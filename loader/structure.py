@@ -100,9 +100,23 @@ def derive_structure(mapping: Mapping, rows: pl.DataFrame, vocabulary: Vocabular
         problems.append(Problem("CUBE-04", str(mapping.main.document), message, hint))
     if is_cube:
         problems += _unfixed(mapping, structure)
+    elif not mapping.is_code_list and _makes_observations(mapping):
+        message = "the table makes observations, but none of its columns is a declared measure"
+        hint = "give the column of figures a propertyUrl declared as qb:MeasureProperty"
+        problems.append(Problem("CUBE-06", str(mapping.main.document), message, hint))
     if problems:
         raise ProblemsError(problems)
     return structure if is_cube else None
+
+
+def _makes_observations(mapping: Mapping) -> bool:
+    """Say whether a column gives each row the type qb:Observation, or puts it in a data set."""
+    given = {
+        (expand_if_prefixed(column.property_url), expand_if_prefixed(column.value_url or ""))
+        for column in mapping.main.table.columns
+        if column.property_url is not None
+    }
+    return (RDF.type.value, QB.Observation.value) in given or QB.dataSet.value in {name for name, _ in given}
 
 
 def _properties(mapping: Mapping, column: Column, rows: pl.DataFrame, problems: list[Problem]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from loader.errors import ProblemsError
-from loader.persons import read_reviewed, supplier_id, why_held
+from loader.persons import reviewed_in, supplier_id, why_held
 from loader.tidying import read_rows, read_text
 from loader.uris import slug
 
@@ -385,7 +385,7 @@ def _check_month(lines: pl.DataFrame, report: TidyReport) -> None:
 def _without_held(lines: pl.DataFrame, report: TidyReport) -> pl.DataFrame:
     """Take out the lines whose payee may be a person, and report them."""
     file = report.folder / "organisations.txt"
-    reviewed = read_reviewed(file.read_text("utf-8"), file.name)
+    reviewed = reviewed_in(file)
     usual = _mapped("payee_name", lines, lambda name: why_held(name, reviewed))
     strict = _mapped("payee_name", lines, lambda name: why_held(name, reviewed, for_one_person=True))
     reason = pl.when(pl.col("expense_type").is_in(FOR_ONE_PERSON)).then(strict).otherwise(usual)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from loader.errors import ProblemsError
-from loader.persons import read_reviewed, supplier_id, why_held
+from loader.persons import reviewed_in, supplier_id, why_held
 from loader.tidying import read_rows, read_text
 from loader.uris import slug
 
@@ -129,7 +129,7 @@ def _read_lists(folder: Path) -> Lists:
     codes = importlib.resources.files("mappings") / "codes" / "merchant-category" / "merchant-category.csv"
     reviewed = folder / "organisations.txt"
     labels = {row["Code"]: row["Name"] for row in csv.DictReader(codes.read_text("utf-8").splitlines())}
-    return Lists(labels, read_reviewed(reviewed.read_text("utf-8"), reviewed.name))
+    return Lists(labels, reviewed_in(reviewed))
 
 
 # Rows of the published file

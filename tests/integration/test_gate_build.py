@@ -346,3 +346,26 @@ def test_the_dataset_that_overlaps_may_not_be_in_the_build(tmp_path: Path) -> No
     watcher = Saying()
     assert check(Plan(("tiny",), mappings), watcher) == []
     assert watcher.texts == ["tiny: not audited together with other, which is not in this build"]
+
+
+@pytest.mark.parametrize("file", ["source.toml", "components.ttl", "queries/all.rq"])
+def test_texts_beside_the_table_are_searched_too(tmp_path: Path, file: str) -> None:
+    folder = tiny.write_mapping(tmp_path) / "tiny"
+    (folder / "queries").mkdir()
+    (folder / "queries" / "all.rq").write_text("# title: All\n# description: All.\nSELECT * { ?s ?p ?o }\n", "utf-8")
+    (folder / "components.ttl").write_text(
+        "@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> . <def/property/x> rdfs:label 'All.' .", "utf-8"
+    )
+    path = folder / file
+    old = "for tests." if file == "source.toml" else "All."
+    path.write_text(path.read_text("utf-8").replace(old, "Ask jane.roe@example.org."), "utf-8")
+    problems = check(Plan(datasets=("tiny",), mappings=folder.parent), LogWatcher())
+    assert [(problem.code, problem.where) for problem in problems] == [("GATE-13", str(path))]
+
+
+def test_observations_of_nothing_declared_stop_the_build(tmp_path: Path) -> None:
+    """Else figures would be published as records, which the rules on figures pass over."""
+    elsewhere = tiny.metadata().replace("../../def/measure/households", "http://example.org/households")
+    mappings = tiny.write_mapping(tmp_path, document=elsewhere)
+    problems = check(Plan(datasets=("tiny",), mappings=mappings), LogWatcher())
+    assert "CUBE-06" in {problem.code for problem in problems}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +12,11 @@ import pytest
 from loader.build import Plan, check
 from loader.errors import ProblemsError
 from loader.mapping import find_folders, read_mapping
+from loader.persons import reviewed_in
 from loader.progress import LogWatcher
-from loader.sources import find_published, run_tidy, step_of
+from loader.sources import find_published, load_tidy, run_tidy, step_of
 from loader.uris import DEFAULT_BASE, Uris
+from tests.integration import tiny
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,3 +118,27 @@ def test_problems_of_several_files_come_together(shared: Path, tmp_path: Path) -
         "dwp-payments-november10.csv",
         "dwp-payments-june11.csv",
     }
+
+
+def test_a_tidy_step_that_is_no_python_is_a_problem_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "tidy.py"
+    path.write_text("import polars\ndef tidy(path, report:\n", "utf-8")
+    with pytest.raises(ProblemsError) as caught:
+        load_tidy(path, "broken")
+    assert [(problem.code, problem.where) for problem in caught.value.problems] == [("MAP-06", f"{path}:2")]
+
+
+def test_a_compressed_table_is_refused(tmp_path: Path) -> None:
+    mappings = tiny.write_mapping(tmp_path)
+    table = mappings / "tiny" / "tiny.csv"
+    table.write_bytes(gzip.compress(table.read_bytes()))
+    problems = check(Plan(datasets=("tiny",), mappings=mappings), LogWatcher())
+    assert [(problem.code, problem.where) for problem in problems] == [("FILE-02", str(table))]
+
+
+def test_a_list_of_organisations_that_is_not_utf_8_is_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "organisations.txt"
+    path.write_bytes(b"ACME PLC\nCAF\xc9 LTD\n")
+    with pytest.raises(ProblemsError) as caught:
+        reviewed_in(path)
+    assert [(problem.code, problem.where) for problem in caught.value.problems] == [("FILE-03", f"{path}:2")]
