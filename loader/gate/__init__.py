@@ -5,6 +5,7 @@
     shapes        personal data by its shape, in one text
     headers       headers that ask for personal data
     personal      personal data in the cells, headers and notes of a table
+    formulas      cells that spreadsheets would run
     records       tables with one person a row
     counts        small counts, rounding, markers
     audit         suppressed cells that totals give away: which codes are totals, and what to say
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
+from loader.gate.formulas import check_formulas
 from loader.gate.personal import check_personal
 from loader.gate.records import check_records
 
@@ -75,6 +77,7 @@ def check_gate(
     (`loader.persons.read_reviewed`).
     """
     yield from check_personal(rows, policy, shown, line_column, titles=titles, reviewed=reviewed)
+    yield from check_formulas(rows, shown, line_column)
     yield from check_records(rows, policy, layout, shown, line_column)
     if layout.measures:
         for part, own in by_kind(rows, policy, layout):

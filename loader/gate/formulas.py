@@ -1,0 +1,31 @@
+"""Find cells that a spreadsheet would run as a formula when somebody opens the published table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from loader.errors import Problem
+from loader.integrity import SHOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FORMULA: Final = r"^\s*(?:[=@]|[+\-][\p{L}_(@\'\"])"
+"""What begins a formula. A sign before a digit is a number; a sign alone is a marker."""
+
+
+def check_formulas(rows: pl.DataFrame, shown: str, line_column: str) -> Iterator[Problem]:
+    """Yield the cells that begin like formulas; what they say is not repeated."""
+    hint = "take the first character out of the published file, or have the tidy step do so"
+    for name in rows.columns:
+        if name == line_column:
+            continue
+        found = rows.filter(pl.col(name).str.contains(_FORMULA))[line_column]
+        for line in found.head(SHOWN):
+            message = "the cell begins like a formula, which spreadsheets run when they open the published table"
+            yield Problem("GATE-05", f"{shown}:{line}, column '{name}'", message, hint)
+        if found.len() > SHOWN:
+            more = f"and {found.len() - SHOWN:,} more cells like these, in column '{name}'"
+            yield Problem("GATE-05", shown, more, hint)
