@@ -27,6 +27,7 @@ from loader.catalogue import catalogue_triples, dataset_triples
 from loader.disclosure import Built, check_overlaps
 from loader.errors import MisuseError, Problem, ProblemsError
 from loader.folder import CodeLists, Converted, Once, Workshop, convert_folder, shown_name, to_ntriples
+from loader.gate.discretion import discreet
 from loader.mapping import CODES, find_folders, read_mapping, select
 from loader.provenance import agent_triples, commit_of
 from loader.release import (
@@ -148,7 +149,7 @@ def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Releas
         try:
             work.parts.append(_convert(work, name, folder))
         except ProblemsError as error:
-            work.problems += error.problems
+            work.problems += map(discreet, error.problems)
             # a list of which only a part was read would make a problem of every code in the other part
             code_lists.members.pop(uris.scheme(folder.name).value, None)
     if not work.problems:

@@ -28,6 +28,7 @@ _DIGITS: Final = 15
 _ERROR: Final = re.compile(r"#[A-Z/]{1,10}[0-9]?[!?]?")
 SHOWS_ERROR: Final = "the cell shows an error"
 NO_VALUE: Final = "the cell has a formula and no value: nobody has calculated it"
+OUT_OF_ORDER: Final = "the cell is there twice, or out of order: which value is meant cannot be known"
 MAX_REPEATS: Final = 100_000
 """Cells of a sheet that may share one number with a fraction."""
 
@@ -146,6 +147,7 @@ def scan_xlsx(data: bytes) -> CellScan:
     """Scan the cells of a worksheet."""
     scan = CellScan()
     row = column = 0
+    last = (0, 0)
     try:
         for event, element in elements(data):
             name = local_name(element.tag)
@@ -156,6 +158,9 @@ def scan_xlsx(data: bytes) -> CellScan:
                 match = _REFERENCE.fullmatch(element.get("r") or "")
                 row, column = (int(match[2]), column_number(match[1])) if match else (row, column + 1)
                 _scan_xlsx_cell(scan, row, column, element)
+                if (row, column) <= last:
+                    scan.unvalued.append((cell_name(row, column), OUT_OF_ORDER))
+                last = max(last, (row, column))
             elif event == "end" and name == "row":
                 element.clear()
     except ValueError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,6 +41,8 @@ _CHUNK: Final = 50_000
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _LINES_OF_SNIFF: Final = 50
 _TEXT_SUFFIXES: Final = frozenset({".csv", ".tsv", ".txt", ".tab"})
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""What a text may hold half a character by, once it is read."""
 _FETCH: Final = "fetch the published file again"
 _OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"
 _OTHERS: Final = {
@@ -250,7 +253,7 @@ def read_json(path: Path, report: TidyReport) -> object:
     """Read a JSON document; numbers stay text. Raises ProblemsError if it is not whole, ambiguous, or too deep."""
     text = read_text(path, report, "utf-8")
     try:
-        return _shallow(
+        document = _shallow(
             json.loads(
                 text,
                 parse_int=Number,
@@ -259,6 +262,8 @@ def read_json(path: Path, report: TidyReport) -> object:
                 object_pairs_hook=_object,
             )
         )
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise report.stop("SCREEN-04", str(error.lineno), f"it is not JSON: {error.msg}", _FETCH) from error
     except _RepeatedError as error:
@@ -266,6 +271,9 @@ def read_json(path: Path, report: TidyReport) -> object:
     except (RecursionError, _TooDeepError) as error:
         message = f"it is nested more than {MAX_JSON_DEPTH} deep"
         raise report.stop("SCREEN-04", "", message, _FETCH) from error
+    except UnicodeEncodeError as error:
+        raise report.stop("SCREEN-04", "", "a text has half of a character (a lone surrogate)", _FETCH) from error
+    return document
 
 
 class Number(str):

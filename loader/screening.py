@@ -4,6 +4,7 @@ The cells of the table that is read are judged after tidying, because tidy steps
 else is judged here: headers, rows above and below the table, other sheets, notes, links, texts of JSON and XML
 (docs/sources.md).
 """
+# ruff: noqa: EM101 -- problem codes, not messages
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from loader.gate.shapes import SUSPECT, SUSPECT_OR_ODD, normalised
 from loader.routes import Format, Number, delimiter_of, format_of, key_of, read_json, read_xml
 from loader.tidying import read_rows, read_text
 from loader.workbooks import check_archive, choose_sheet, read_sheets
-from loader.xml_guard import elements, local_name
+from loader.xml_guard import XmlError, elements, local_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -61,7 +62,11 @@ def screen(path: Path, published: PublishedFile, report: TidyReport) -> None:
     if len(report.problems) > before:
         raise ProblemsError(report.problems)
     form = format_of(path, report)
-    found = _LOOKS[form](path, published, report)
+    try:
+        found = _LOOKS[form](path, published, report)
+    except XmlError as error:
+        reason = str(error).partition("\n")[0]
+        raise report.stop("SCREEN-03", str(error.line), f"the XML cannot be read: {reason}") from error
     report.problems += islice(_judged(found, published, report.file), MAX_PROBLEMS)
 
 

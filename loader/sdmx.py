@@ -88,6 +88,9 @@ def _begin(reading: _Reading, element: Element) -> None:
         reading.series = {}
     elif name == "Series":
         reading.series = _components(reading, element)
+    elif name == "Message" and (element.get("severity") or "").casefold() == "error":
+        message = "the sender says at the end that the answer is not whole: an error"
+        raise reading.report.stop("TIDY-06", str(element.sourceline), message, "ask for the data again, in parts")
     elif name == "Comp":
         message = "a component with several values, or values in several languages, is not read"
         raise reading.report.stop("TIDY-06", str(element.sourceline), message, "leave the component out")

@@ -115,11 +115,13 @@ def xml_fault(data: bytes) -> str:
 
 
 def elements(data: bytes) -> Iterator[tuple[str, Element]]:
-    """Yield 'start' and 'end' of each element, and each 'comment', of a document that the guard let pass.
+    """Yield 'start' and 'end' of each element, each 'comment' and each processing instruction ('pi').
+
+    The guard must have let the document pass.
 
     Raises XmlError for what the reader refuses and the guard does not: a text of more than 10 million characters.
     """
-    events = ("start", "end", "comment")
+    events = ("start", "end", "comment", "pi")
     try:
         yield from etree.iterparse(
             io.BytesIO(data), events=events, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False

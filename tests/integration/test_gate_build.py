@@ -369,3 +369,10 @@ def test_observations_of_nothing_declared_stop_the_build(tmp_path: Path) -> None
     mappings = tiny.write_mapping(tmp_path, document=elsewhere)
     problems = check(Plan(datasets=("tiny",), mappings=mappings), LogWatcher())
     assert "CUBE-06" in {problem.code for problem in problems}
+
+
+def test_a_code_that_is_not_in_its_list_is_not_repeated_if_it_is_personal(tmp_path: Path) -> None:
+    mappings = tiny.write_mapping(tmp_path, ("Mr Zebedee Fictitious,2025-04,10", "E06000001,AB 12 34 56 C,20"))
+    problems = check(Plan(datasets=("tiny",), mappings=mappings), LogWatcher())
+    assert problems
+    assert not [problem for problem in problems if "Zebedee" in str(problem) or "34 56" in str(problem)]

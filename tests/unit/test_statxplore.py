@@ -212,11 +212,11 @@ def test_csv_without_rows_below_the_header_is_refused(tmp_path: Path) -> None:
     assert codes(error) == ["TIDY-06"]
 
 
-def test_cell_too_long_for_csv_is_a_problem(tmp_path: Path) -> None:
+def test_a_quotation_mark_that_is_not_closed_is_a_problem(tmp_path: Path) -> None:
     path, report = written(tmp_path, '"' + "x" * 200_000)
     with pytest.raises(ProblemsError) as error:
         read_csv(path, report)
-    assert codes(error) == ["TIDY-06"]
+    assert codes(error) == ["TIDY-01"]
 
 
 def test_workbook_gives_cells_with_places(tmp_path: Path) -> None:
