@@ -100,7 +100,7 @@ def derive_structure(mapping: Mapping, rows: pl.DataFrame, vocabulary: Vocabular
         problems.append(Problem("CUBE-04", str(mapping.main.document), message, hint))
     if is_cube:
         problems += _unfixed(mapping, structure)
-    elif not mapping.is_code_list and _makes_observations(mapping):
+    elif not problems and not mapping.is_code_list and _makes_observations(mapping):
         message = "the table makes observations, but none of its columns is a declared measure"
         hint = "give the column of figures a propertyUrl declared as qb:MeasureProperty"
         problems.append(Problem("CUBE-06", str(mapping.main.document), message, hint))

@@ -40,6 +40,12 @@ NOTED = [*tiny.COLUMNS[:3], NOTE, *tiny.COLUMNS[3:]]
 MISUSED = "misuse"
 
 
+NUMBER = "AB 12 34 56 C"
+PERSON = "Mr Zebedee Fictitious"
+SECRETS = ("34 56", "Zebedee", "Fictitious", "zebedee")
+"""Pieces of these that no message may repeat."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The mapping folder `tiny`, and the release made of it before anything was broken."""
@@ -145,6 +151,15 @@ def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
         except SystemExit as end:
             return int(end.code or 0)
     return 0
+
+
+def told_by_check(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """Give all that `dwpld check` prints of the files tried last, which must have problems."""
+    sources = str(place.mappings.parent / "sources")
+    release = str(place.out / "current")
+    arguments = ["check", "tiny", "--mappings", str(place.mappings), "--sources", sources, "--release", release]
+    assert run(arguments, monkeypatch) == 1
+    return "".join(capsys.readouterr())
 
 
 def run_small(arguments: list[str]) -> subprocess.CompletedProcess[str]:

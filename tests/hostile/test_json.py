@@ -12,7 +12,7 @@ from loader.mapping import find_folders, read_mapping
 from loader.sources import find_published, run_tidy, step_of
 from loader.uris import DEFAULT_BASE, Uris
 from tests.hostile.files import ROWS
-from tests.hostile.places import run, said, within_limit
+from tests.hostile.places import NUMBER, PERSON, SECRETS, said, told_by_check, within_limit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,9 +116,6 @@ def test_what_does_no_harm_is_published(place: Place, name: str) -> None:
     assert {"10", "20", "30", "40"} <= place.literals()
 
 
-NUMBER = "AB 12 34 56 C"
-PERSON = "Mr Zebedee Fictitious"
-SECRETS = ("34 56", "Zebedee", "Fictitious")
 PRIVATE: dict[str, tuple[bytes, list[str]]] = {
     "number in a member beside the records": (
         json.dumps({"value": RECORDS, "by": NUMBER}).encode(),
@@ -153,16 +150,7 @@ def test_what_is_personal_is_named_by_its_place_only(
 ) -> None:
     data, expected = PRIVATE[name]
     assert place.try_sources("json", data) == expected
-    arguments = [
-        "check",
-        "tiny",
-        "--mappings",
-        str(place.mappings),
-        "--sources",
-        str(place.mappings.parent / "sources"),
-    ]
-    assert run([*arguments, "--release", str(place.out / "current")], monkeypatch) == 1
-    told = "".join(capsys.readouterr())
+    told = told_by_check(place, monkeypatch, capsys)
     assert expected[0].partition(" ")[0] in told
     assert not [secret for secret in SECRETS if secret in told]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.hostile.files import MANIFEST, ods, ods_cell, xlsx, zipped
-from tests.hostile.places import run
+from tests.hostile.places import NUMBER, PERSON, SECRETS, told_by_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,9 +132,6 @@ def test_what_does_no_harm_is_published(place: Place, name: str) -> None:
     assert {"10", "20", "30", "40"} <= place.literals()
 
 
-NUMBER = "AB 12 34 56 C"
-PERSON = "Mr Zebedee Fictitious"
-SECRETS = ("34 56", "Zebedee", "Fictitious")
 STYLE = (
     '<office:automatic-styles xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0"><style:style '
     'style:name="hidden" style:family="table"><style:table-properties table:display="false"/></style:style>'
@@ -177,15 +174,6 @@ def test_what_is_personal_is_named_by_its_place_only(
 ) -> None:
     data, expected = PRIVATE[name]
     assert place.try_sources("ods", data) == expected
-    arguments = [
-        "check",
-        "tiny",
-        "--mappings",
-        str(place.mappings),
-        "--sources",
-        str(place.mappings.parent / "sources"),
-    ]
-    assert run([*arguments, "--release", str(place.out / "current")], monkeypatch) == 1
-    told = "".join(capsys.readouterr())
+    told = told_by_check(place, monkeypatch, capsys)
     assert expected[0].partition(" ")[0] in told
     assert not [secret for secret in SECRETS if secret in told]

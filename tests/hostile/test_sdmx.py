@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.hostile.files import MESSAGE, observation, sdmx
-from tests.hostile.places import run, run_small
+from tests.hostile.places import NUMBER, PERSON, SECRETS, run_small, told_by_check
 from tests.integration import tiny
 
 if TYPE_CHECKING:
@@ -135,9 +135,6 @@ def test_what_does_no_harm_is_published(place: Place, name: str) -> None:
     assert {"10", "20", "30", "40"} <= place.literals()
 
 
-NUMBER = "AB 12 34 56 C"
-PERSON = "Mr Zebedee Fictitious"
-SECRETS = ("34 56", "Zebedee", "Fictitious")
 PRIVATE: dict[str, tuple[bytes, list[str]]] = {
     "name in a comment": (sdmx(None, f"<!-- by {PERSON} -->"), [f"GATE-18 {FILE}:1"]),
     "name beside the observations": (sdmx(f"{observation(ROW)}Ask {PERSON}"), [f"GATE-18 {FILE}:1"]),
@@ -160,16 +157,7 @@ def test_what_is_personal_is_named_by_its_place_only(
 ) -> None:
     data, expected = PRIVATE[name]
     assert place.try_sources("xml", data) == expected
-    arguments = [
-        "check",
-        "tiny",
-        "--mappings",
-        str(place.mappings),
-        "--sources",
-        str(place.mappings.parent / "sources"),
-    ]
-    assert run([*arguments, "--release", str(place.out / "current")], monkeypatch) == 1
-    told = "".join(capsys.readouterr())
+    told = told_by_check(place, monkeypatch, capsys)
     assert expected[0].partition(" ")[0] in told
     assert not [secret for secret in SECRETS if secret in told]
 

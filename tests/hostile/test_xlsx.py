@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.hostile.files import MAIN, OFFICE, RELATED, ROWS, cell, ods, sheet, sheet_data, xlsx, zipped
-from tests.hostile.places import run, run_small
+from tests.hostile.places import NUMBER, PERSON, SECRETS, run_small, told_by_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,9 +197,6 @@ def hidden(text: str) -> bytes:
     return zipped({**parts, "xl/workbook.xml": str(parts["xl/workbook.xml"]).replace('"hidden"', '"veryHidden"')})
 
 
-NUMBER = "AB 12 34 56 C"
-PERSON = "Mr Zebedee Fictitious"
-SECRETS = ("34 56", "Zebedee", "Fictitious", "zebedee")
 PRIVATE: dict[str, tuple[bytes, list[str]]] = {
     "name in a very hidden sheet": (hidden(PERSON), [f"GATE-18 {FILE}:Notes!B7"]),
     "header in a very hidden sheet": (hidden("Surname"), [f"GATE-10 {FILE}:Notes!B7, column 'Surname'"]),
@@ -251,16 +248,7 @@ def test_what_is_personal_is_named_by_its_place_only(
 ) -> None:
     data, expected = PRIVATE[name]
     assert place.try_sources("xlsx", data) == expected
-    arguments = [
-        "check",
-        "tiny",
-        "--mappings",
-        str(place.mappings),
-        "--sources",
-        str(place.mappings.parent / "sources"),
-    ]
-    assert run([*arguments, "--release", str(place.out / "current")], monkeypatch) == 1
-    told = "".join(capsys.readouterr())
+    told = told_by_check(place, monkeypatch, capsys)
     assert expected[0].partition(" ")[0] in told
     assert not [secret for secret in SECRETS if secret in told]
 
