@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from loader.release import Release
 
 LIMIT_S = 10.0
+"""Of the processor."""
+HANGING_S = 60.0
+"""Of the clock, after which a child is taken to wait for something."""
 MEMORY_BYTES = 2 * 1024**3
 NOTE: dict[str, object] = {"name": "note", "titles": "Note", "propertyUrl": "rdfs:comment"}
 """A column of free text, put before the virtual ones."""
@@ -134,10 +137,10 @@ def said(problem: Problem, folder: Path) -> str:
 
 @contextmanager
 def within_limit() -> Iterator[None]:
-    """Fail if what is done takes longer than any bad input may."""
-    started = time.monotonic()
+    """Fail if what is done takes more of the processor than any bad input may; a busy machine makes no difference."""
+    started = time.process_time()
     yield
-    taken = time.monotonic() - started
+    taken = time.process_time() - started
     assert taken < LIMIT_S, f"took {taken:.1f} s"
 
 
@@ -163,21 +166,21 @@ def told_by_check(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 def run_small(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a child that may use 2 GiB of memory."""
+    """Run the command line in a child that may use 2 GiB of memory and ten seconds of the processor."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(LIMIT_S), int(LIMIT_S)))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    with within_limit():
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "dwpld.py"), *arguments],
-            env={**os.environ, "POLARS_MAX_THREADS": "1"},
-            preexec_fn=limit,
-            capture_output=True,
-            timeout=LIMIT_S,
-            text=True,
-            check=False,
-        )
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "dwpld.py"), *arguments],
+        env={**os.environ, "POLARS_MAX_THREADS": "1"},
+        preexec_fn=limit,
+        capture_output=True,
+        timeout=HANGING_S,
+        text=True,
+        check=False,
+    )
     assert "Traceback" not in done.stderr, done.stderr[-2000:]
     return done
