@@ -19,9 +19,9 @@ _FORMULA: Final = r"^\s*(?:[=@]|[+\-][\p{L}_(@\'\"])"
 def check_formulas(rows: pl.DataFrame, shown: str, line_column: str) -> Iterator[Problem]:
     """Yield the cells that begin like formulas; what they say is not repeated."""
     hint = "take the first character out of the published file, or have the tidy step do so"
-    for name in rows.columns:
-        if name == line_column:
-            continue
+    names = [name for name in rows.columns if name != line_column]
+    suspect = rows.select(_worth_a_look(name).any() for name in names)
+    for name in (name for name in names if suspect[name].any()):
         found = rows.filter(_worth_a_look(name)).filter(pl.col(name).str.contains(_FORMULA))[line_column]
         for line in found.head(SHOWN):
             message = "the cell begins like a formula, which spreadsheets run when they open the published table"
