@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pyoxigraph import RdfFormat, Triple, serialize
 
 from loader.catalogue import graph_triples, version_node
+from loader.columns import Observations
 from loader.csvw.convert import convert_table
 from loader.errors import Problem, ProblemsError
 from loader.gate import check_gate
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from loader.integrity import Cells
     from loader.mapping import Mapping, TableMapping
+    from loader.release import CubeRecord
     from loader.structure import Structure
     from loader.uris import Uris
 
@@ -117,6 +119,8 @@ class Converted:
     is_cube: bool
     shared_with: tuple[str, ...]
     """Folders in whose graphs the triples are that this one states as well."""
+    cube: CubeRecord | None
+    """Its observations as columns; None if it has none, or they are stored as triples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,8 @@ class Workshop:
     """Directory for published tables, a folder for each mapping."""
     triples: Path
     """Directory for N-Triples."""
+    cubes: Path
+    """Directory for the columns of cubes."""
     sources: Path | None
     counted: Callable[[int], None]
     """Is told how many more triples are written."""
@@ -153,6 +159,7 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         shop.said(f"{mapping.name}: source.toml declares no [policy]; only personal data is looked for (docs/gate.md)")
     path = shop.triples / f"{'codes-' if mapping.is_code_list else ''}{mapping.name}.nt"
     problems: list[Problem] = []
+    observations = Observations(shop.uris.observations(mapping.name))
     with path.open("wb") as stream:
         stream.write(shop.once.new(to_ntriples(own.triples)))
         for table in mapping.tables:
@@ -162,6 +169,7 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
                     shop.code_lists.note_lines(chunk)
                     stream.write(shop.once.new(chunk))
                 else:  # observations and records are described by their own dataset alone
+                    observations.note(chunk)
                     stream.write(chunk)
         if problems:
             raise ProblemsError(problems)
@@ -182,7 +190,12 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         shutil.copy(table.document, shop.tables / mapping.name)
     graph = version_node(mapping, shop.uris)
     shared_with = tuple(sorted(shop.once.shared_with))
-    return Converted(mapping, tidied, graph, path, cells.rows.height, structure is not None, shared_with)
+    cube = None
+    if structure is not None:
+        cube = observations.write(shop.cubes / f"{mapping.name}.parquet", mapping.name, graph.value)
+        if cube is None:
+            shop.said(f"{mapping.name}: its observations are stored as triples, because {observations.unfit}")
+    return Converted(mapping, tidied, graph, path, cells.rows.height, structure is not None, shared_with, cube)
 
 
 def _tables_of(mapping: Mapping, shop: Workshop) -> Tidied:

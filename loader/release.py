@@ -3,6 +3,7 @@
     OUT/releases/<time>-<hash>/
         graph/           Oxigraph store: every quad of the release, each dataset in its own named graph
         dumps/           <folder>.nq.gz: the same quads by folder, by table and row (code lists: codes-<list>.nq.gz)
+        cubes/           <folder>.parquet: the observations of a cube, which are not in graph/; <folder>.json: its columns
         tables/          <folder>/<table>.csv and its metadata, as published for download
         reports/         <folder>.json, named as the dumps: rows read, loaded and left out, by file and reason
         queries/         example queries of the datasets, <folder>/<name>.rq
@@ -29,10 +30,13 @@ from loader.errors import MisuseError
 if TYPE_CHECKING:
     from pyoxigraph import Store
 
-MANIFEST_FORMAT: Final = 2
+MANIFEST_FORMAT: Final = 3
 CURRENT: Final = "current"
 RELEASES: Final = "releases"
 STAGING: Final = ".staging-"
+TERM: Final = "term"
+INTEGER: Final = "integer"
+DECIMAL: Final = "decimal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,40 @@ class FileRecord:
     path: str
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CubeColumn:
+    """What one column of a cube holds: the values of a predicate, one a row at most."""
+
+    predicate: str
+    kind: str
+    """`term`: terms in N-Triples; `integer`, `decimal`: numbers, of which the terms are the shortest forms."""
+    name: str | None
+    """Name of the column in the Parquet file; None if every row has the same value."""
+    term: str | None
+    """The term that every row has; None if they differ."""
+    missing: int
+    """Rows without a value."""
+    scale: int
+    """Decimal places of the numbers."""
+    largest: str
+    """Greatest absolute value of the numbers; empty for terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class CubeRecord:
+    """A cube whose observations are columns: `cubes/<folder>.json`.
+
+    Everything whose address begins with `prefix` is an observation in it, and is a subject nowhere else in the release.
+    """
+
+    name: str
+    graph: str
+    prefix: str
+    rows: int
+    triples: int
+    columns: tuple[CubeColumn, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +155,14 @@ class Release:
 
         return Store.read_only(str(self.path / "graph"))
 
+    def cubes(self) -> tuple[CubeRecord, ...]:
+        """Give the cubes whose observations are columns. Raises MisuseError if one is damaged."""
+        return tuple(read_cube(path) for path in sorted((self.path / "cubes").glob("*.json")))
+
+    def columns(self, cube: CubeRecord) -> Path:
+        """Give the Parquet file of a cube."""
+        return self.path / "cubes" / f"{cube.name}.parquet"
+
     def table(self, folder: str, file: str) -> Path | None:
         """Find a published table (or its metadata) of a folder; None if the release has no such file."""
         path = self.path / "tables" / folder / file
@@ -153,6 +199,17 @@ def _folder_record(raw: dict[str, object]) -> FolderRecord:
         raw[key] = tuple(FileRecord(**record) for record in raw[key])  # type: ignore[attr-defined]
     raw["shared_with"] = tuple(raw["shared_with"])  # type: ignore[arg-type]
     return FolderRecord(**raw)  # type: ignore[arg-type]
+
+
+def read_cube(path: Path) -> CubeRecord:
+    """Read what the columns of a cube are. Raises MisuseError if that is damaged."""
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        columns = tuple(CubeColumn(**column) for column in raw.pop("columns"))
+        return CubeRecord(**raw, columns=columns)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{path} is damaged ({error.__class__.__name__}); run `dwpld build`"
+        raise MisuseError(message) from error
 
 
 def open_release(path: Path) -> Release:

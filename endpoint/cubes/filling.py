@@ -1,0 +1,132 @@
+"""Ask the columns for the rows of each block, no more and no wider than the query needs them, and put them in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from endpoint.cubes.aggregates import compress
+from endpoint.cubes.refusal import RefusalError
+from endpoint.cubes.rewrite import names_of_query
+from endpoint.cubes.syntax import Answered, Graph, Group, Minus, Optional, Query, Union, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from endpoint.cubes.rewrite import Rewriter
+    from endpoint.cubes.stars import Block
+    from endpoint.cubes.syntax import Element
+
+MAX_ROWS: Final = 300_000
+MAX_INNER_ROWS: Final = 10_000
+"""Rows that the engine may go through for each solution of what is around them."""
+
+
+class Filler:
+    """Fills the blocks of one query."""
+
+    def __init__(self, rewriter: Rewriter, root: Query) -> None:
+        self.rewriter = rewriter
+        self.root = root
+        self.asked: list[tuple[Block, str, int]] = []
+        """Each block, its SQL and how many rows it gave."""
+
+    def fill(self) -> None:
+        """Fill every block."""
+        for query in queries_in(self.root):
+            compressed = compress(query, self.root)
+            if compressed is not None:
+                answered, names, sql = compressed
+                answered.values = self.values(answered.block, names, sql)
+        limits = {id(block): limit for query in queries_in(self.root) for block, limit in limited(query)}
+        for answered in self.rewriter.found:
+            if answered.values is None:
+                names = self.used(answered.block)
+                answered.values = self.values(
+                    answered.block, names, self.sql(answered.block, names), limits.get(id(answered.block))
+                )
+
+    def used(self, block: Block) -> list[str]:
+        """Give the variables of a block that anything else mentions."""
+        counts = Counter(names_of_query(self.root))
+        return [name for name in block.variables if counts[name] > 1]
+
+    def sql(self, block: Block, names: Sequence[str]) -> str:
+        """Write a block in SQL."""
+        for outer in block.outer:
+            narrow(block, outer)
+        text = block.relation(names)
+        return f"SELECT DISTINCT * FROM ({text})" if block.is_set else text
+
+    def values(self, block: Block, names: Sequence[str], sql: str, limit: int | None = None) -> Values:
+        """Give the rows of a block as VALUES. Raises RefusalError if they are too many."""
+        most = MAX_INNER_ROWS if block.is_inner else MAX_ROWS
+        row = " || ' ' || ".join(f"v{number}" for number in range(len(names))) or "''"
+        count = most + 1 if limit is None else min(limit, most + 1)
+        text = f"SELECT count(*), string_agg('(' || {row} || ')', ' ') FROM ({sql} LIMIT {count})"
+        ((found, data),) = self.rewriter.columns.rows(text)
+        self.asked.append((block, sql, int(str(found))))
+        if int(str(found)) > most:
+            raise too_many_rows(block, most)
+        return Values(tuple(names), str(data or ""))
+
+
+def too_many_rows(block: Block, most: int) -> RefusalError:
+    """Refuse a block that is too large."""
+    cubes = [cube.record for cube in block.cubes]
+    named = " and ".join(cube.name for cube in cubes[:3]) + (" and others" if len(cubes) > 3 else "")
+    reason = f"it needs more than {most:,} rows of {named} one by one"
+    hint = "say which period, area or other code is meant, count or sum instead of listing, or add a LIMIT"
+    return RefusalError(reason, hint, tuple(f"dumps/{cube.name}.nq.gz" for cube in cubes))
+
+
+def narrow(block: Block, outer: Block) -> None:
+    """Keep the rows of a block that something around it can be joined with."""
+    shared = [n for n in block.variables if n in outer.variables and n not in block.optional | outer.optional]
+    for name in shared:
+        values = " UNION ALL ".join(branch.select([f"{branch.values[name].text} AS v"]) for branch in outer.branches)
+        if values:
+            found = (branch.where(f"{branch.values[name].text} IN (SELECT v FROM ({values}))") for branch in block.branches)
+            block.branches = [branch for branch in found if branch is not None]
+        else:
+            block.branches = []
+
+
+def limited(query: Query) -> Iterator[tuple[Block, int]]:
+    """Give the block of a query that is nothing else, and the number of rows that are enough of it."""
+    if query.limit is None or query.is_aggregate or query.order_by or query.form not in {"SELECT", "CONSTRUCT"}:
+        return
+    elements: list[Element] = query.where.elements
+    while len(elements) == 1 and isinstance(elements[0], Graph):
+        elements = elements[0].group.elements
+    if query.values is None and len(elements) == 1 and isinstance(elements[0], Answered):
+        answered = elements[0]
+        if answered.block.is_set == (query.duplicates == "DISTINCT"):
+            yield answered.block, query.limit + (query.offset or 0)
+
+
+def queries_in(query: Query) -> Iterator[Query]:
+    """Give a query and all its subqueries."""
+    yield query
+    for element in query.where.elements:
+        yield from _queries(element)
+    for expression in query.expressions:
+        for group in expression.groups:
+            for element in group.elements:
+                yield from _queries(element)
+
+
+def _queries(element: Element) -> Iterator[Query]:
+    groups: list[Group] = []
+    match element:
+        case Query():
+            yield from queries_in(element)
+        case Optional(group) | Minus(group) | Graph(_, group):
+            groups = [group]
+        case Union(found):
+            groups = found
+        case _:
+            groups = element.expression.groups if hasattr(element, "expression") else []
+    for group in groups:
+        for inner in group.elements:
+            yield from _queries(inner)
