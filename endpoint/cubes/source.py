@@ -10,6 +10,7 @@ from pyoxigraph import NamedNode, QuerySolutions, Store, Triple
 
 from endpoint.cubes.filling import Filler
 from endpoint.cubes.parser import read_query
+from endpoint.cubes.refusal import RefusalError
 from endpoint.cubes.rewrite import Context, Rewriter
 from endpoint.cubes.stars import Place
 from endpoint.cubes.store import Stored, to_term
@@ -31,7 +32,7 @@ class Explained:
     stars: tuple[tuple[str, str, int], ...]
     """For each block: the patterns it answers, its SQL, and how many rows it gave."""
     query: str
-    """What the store was asked."""
+    """What the store was asked; empty if that is the query as it was."""
 
 
 class CubeSource:
@@ -49,15 +50,18 @@ class CubeSource:
         parsed = read_query(query, self._base_iri)
         if parsed.form == "DESCRIBE":
             return self._describe(parsed, scope)
-        return self._store.answer(self._rewritten(parsed, scope, {}).query, scope)
+        return self._store.answer(self._rewritten(parsed, scope, {}).query or query, scope)
 
     def explain(self, query: str, scope: Dataset | Scope) -> Explained:
         """Show how a query is answered."""
         Store().query(query, base_iri=self._base_iri)
         parsed = read_query(query, self._base_iri)
-        return self._rewritten(_as_select(parsed) if parsed.form == "DESCRIBE" else parsed, scope, {})
+        is_made = parsed.form == "DESCRIBE"
+        return self._rewritten(_as_select(parsed) if is_made else parsed, scope, {}, is_made=is_made)
 
-    def _rewritten(self, query: Query, scope: Dataset | Scope, known: Mapping[str, str]) -> Explained:
+    def _rewritten(
+        self, query: Query, scope: Dataset | Scope, known: Mapping[str, str], *, is_made: bool = False
+    ) -> Explained:
         default, named = self._cubes(query, scope)
         dataset = " ".join(
             [f"FROM {g}" for g in query.default_graphs] + [f"FROM NAMED {g}" for g in query.named_graphs]
@@ -65,6 +69,10 @@ class CubeSource:
         stored = Stored(self._quads, partial(self._store.answer, scope=scope))
         rewriter = Rewriter(self._columns, stored, query.prologue, dataset)
         rewriter.query(query, Context(Place(default), named, known=dict(known)))
+        if not rewriter.found and not rewriter.is_changed and not is_made:
+            return Explained((), "")
+        if query.selected == []:
+            raise RefusalError("it selects all variables, and has none", "ask with ASK, or give the blank nodes names")
         filler = Filler(rewriter, query)
         filler.fill()
         stars = tuple(
@@ -94,7 +102,7 @@ class CubeSource:
         select = _as_select(query)
         things = dict.fromkeys(constants)
         if select.selected:
-            found = self._store.answer(self._rewritten(select, scope, {}).query, scope)
+            found = self._store.answer(self._rewritten(select, scope, {}, is_made=True).query, scope)
             assert isinstance(found, QuerySolutions), "it was made a SELECT"
             count = len(found.variables)
             things.update(
@@ -119,7 +127,7 @@ class CubeSource:
         if limit is not None and parsed.limit is None:
             parsed.limit = limit
         known = {name: str(term) for name, term in bindings.items()}
-        return self._store.select(self._rewritten(parsed, Scope.UNION, known).query, bindings)
+        return self._store.select(self._rewritten(parsed, Scope.UNION, known, is_made=True).query, bindings)
 
     def about(self, subjects: Iterable[NamedNode], *predicates: NamedNode) -> Iterator[Triple]:
         """Give the triples of some subjects in any graph, each once."""

@@ -104,7 +104,8 @@ class Block:
         for branch in self.branches:
             columns = [f"{branch.values[name].written} AS v{number}" for number, name in enumerate(names)]
             parts.append(branch.select(columns))
-        return " UNION ALL ".join(parts) or "SELECT NULL WHERE false"
+        nothing = ", ".join(f"NULL AS v{number}" for number in range(len(names))) or "1"
+        return " UNION ALL ".join(parts) or f"SELECT {nothing} WHERE false"
 
     def restrict(self, name: str, terms: Sequence[str]) -> None:
         """Keep the rows in which a variable is one of some terms."""
