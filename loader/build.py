@@ -316,8 +316,8 @@ def _check_observations(work: Work, store: Store) -> None:
         return
     found = store.query("SELECT DISTINCT ?s ?g WHERE { GRAPH ?g { ?s ?p ?o } }")
     problems = []
-    for row in found:
-        subject, graph = row["s"].value, row["g"].value  # type: ignore[union-attr]
+    for row in found:  # type: ignore[union-attr]
+        subject, graph = row["s"].value, row["g"].value
         if cube := next((cube for cube in cubes if subject.startswith(cube.prefix)), None):
             message = f"<{subject}> is an observation of {cube.name}, but is described outside its table as well"
             hint = "say it in a column of the table, or give the thing another address"

@@ -161,7 +161,7 @@ def _layers(part: pl.DataFrame) -> Iterator[pl.DataFrame]:
     # the order within a row means nothing in RDF; sorted, a value stated for every row stays in one column
     part = part.unique().sort("row", "term")
     part = part.with_columns(layer=pl.int_range(pl.len()).over("row"))
-    for number in range(part["layer"].max() + 1):  # type: ignore[operator] # of integers
+    for number in part["layer"].unique().sort():
         yield part.filter(pl.col("layer") == number)
 
 
@@ -196,7 +196,7 @@ def _numbers(texts: pl.Series, distinct: pl.Series) -> tuple[str, pl.Series, int
     if not distinct.str.contains(_DECIMAL).all():
         return None
     parts = distinct.str.extract(_DECIMAL).str.strip_chars_start("-").str.splitn(".", 2).struct.unnest()
-    whole, places = (int(part.str.len_chars().max() or 0) for part in parts.get_columns())  # type: ignore[call-overload]
+    whole, places = (max(part.str.len_chars().drop_nulls().to_list(), default=0) for part in parts.get_columns())
     if whole + places > _DECIMAL_DIGITS:
         return None
     return DECIMAL, texts.str.extract(_DECIMAL).cast(pl.Decimal(_DECIMAL_DIGITS, places)), places

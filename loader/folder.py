@@ -190,12 +190,16 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         shutil.copy(table.document, shop.tables / mapping.name)
     graph = version_node(mapping, shop.uris)
     shared_with = tuple(sorted(shop.once.shared_with))
-    cube = None
-    if structure is not None:
-        cube = observations.write(shop.cubes / f"{mapping.name}.parquet", mapping.name, graph.value)
-        if cube is None:
-            shop.said(f"{mapping.name}: its observations are stored as triples, because {observations.unfit}")
+    cube = _columns(mapping, observations, graph, shop) if structure is not None else None
     return Converted(mapping, tidied, graph, path, cells.rows.height, structure is not None, shared_with, cube)
+
+
+def _columns(mapping: Mapping, observations: Observations, graph: NamedNode, shop: Workshop) -> CubeRecord | None:
+    """Write the observations of a cube as columns, and say so if they cannot be."""
+    cube = observations.write(shop.cubes / f"{mapping.name}.parquet", mapping.name, graph.value)
+    if cube is None:
+        shop.said(f"{mapping.name}: its observations are stored as triples, because {observations.unfit}")
+    return cube
 
 
 def _tables_of(mapping: Mapping, shop: Workshop) -> Tidied:

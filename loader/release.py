@@ -1,9 +1,9 @@
 """A release: a directory, complete and never changed, that the endpoint serves.
 
     OUT/releases/<time>-<hash>/
-        graph/           Oxigraph store: every quad of the release, each dataset in its own named graph
-        dumps/           <folder>.nq.gz: the same quads by folder, by table and row (code lists: codes-<list>.nq.gz)
-        cubes/           <folder>.parquet: the observations of a cube, which are not in graph/; <folder>.json: its columns
+        graph/           Oxigraph store: every quad but those in cubes/, each dataset in its own named graph
+        dumps/           <folder>.nq.gz: every quad by folder, by table and row (code lists: codes-<list>.nq.gz)
+        cubes/           <folder>.parquet: the observations of a cube, not in graph/; <folder>.json: its columns
         tables/          <folder>/<table>.csv and its metadata, as published for download
         reports/         <folder>.json, named as the dumps: rows read, loaded and left out, by file and reason
         queries/         example queries of the datasets, <folder>/<name>.rq

@@ -2,7 +2,7 @@
 
 A block whose rows are wanted for their sums alone is grouped in SQL by the variables that anything else mentions, with
 the number of rows and the sums of each group. Every solution of the rest of the query joins with a whole group, so
-`COUNT` becomes a sum of the numbers, `SUM` a sum of the sums, and `AVG` their ratio; the engine does that arithmetic, so
+`COUNT` becomes a sum of the numbers, `SUM` a sum of the sums, and `AVG` their ratio. The engine does that arithmetic:
 types and digits are its own. Nothing is grouped where a sum could leave the range that the engine counts in.
 """
 
@@ -12,7 +12,6 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from endpoint.cubes.columns import Value
 from endpoint.cubes.rewrite import names_of_query
 from endpoint.cubes.syntax import (
     AGGREGATES,
@@ -30,6 +29,7 @@ from loader.release import INTEGER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from endpoint.cubes.columns import Value
     from endpoint.cubes.stars import Block, Branch
     from endpoint.cubes.syntax import Element
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from endpoint.cubes.aggregates import compress
 from endpoint.cubes.refusal import RefusalError
-from endpoint.cubes.rewrite import names_of_query
-from endpoint.cubes.syntax import Answered, Graph, Group, Minus, Optional, Query, Union, Values
+from endpoint.cubes.rewrite import names_of_query, parts_of
+from endpoint.cubes.syntax import Answered, Graph, Query, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from endpoint.cubes.rewrite import Rewriter
     from endpoint.cubes.stars import Block
-    from endpoint.cubes.syntax import Element
+    from endpoint.cubes.syntax import Element, Expression, Group
 
 MAX_ROWS: Final = 300_000
 MAX_INNER_ROWS: Final = 10_000
@@ -86,7 +86,9 @@ def narrow(block: Block, outer: Block) -> None:
     for name in shared:
         values = " UNION ALL ".join(branch.select([f"{branch.values[name].text} AS v"]) for branch in outer.branches)
         if values:
-            found = (branch.where(f"{branch.values[name].text} IN (SELECT v FROM ({values}))") for branch in block.branches)
+            found = (
+                branch.where(f"{branch.values[name].text} IN (SELECT v FROM ({values}))") for branch in block.branches
+            )
             block.branches = [branch for branch in found if branch is not None]
         else:
             block.branches = []
@@ -105,28 +107,12 @@ def limited(query: Query) -> Iterator[tuple[Block, int]]:
             yield answered.block, query.limit + (query.offset or 0)
 
 
-def queries_in(query: Query) -> Iterator[Query]:
-    """Give a query and all its subqueries."""
-    yield query
-    for element in query.where.elements:
-        yield from _queries(element)
-    for expression in query.expressions:
-        for group in expression.groups:
-            for element in group.elements:
-                yield from _queries(element)
-
-
-def _queries(element: Element) -> Iterator[Query]:
-    groups: list[Group] = []
-    match element:
-        case Query():
-            yield from queries_in(element)
-        case Optional(group) | Minus(group) | Graph(_, group):
-            groups = [group]
-        case Union(found):
-            groups = found
-        case _:
-            groups = element.expression.groups if hasattr(element, "expression") else []
-    for group in groups:
-        for inner in group.elements:
-            yield from _queries(inner)
+def queries_in(part: Element | Group | Expression) -> Iterator[Query]:
+    """Give all queries in a part of a query, itself if it is one, before those within them."""
+    if isinstance(part, Query):
+        yield part
+        yield from queries_in(part.where)
+        for expression in part.expressions:
+            yield from queries_in(expression)
+    for inner in parts_of(part):
+        yield from queries_in(inner)

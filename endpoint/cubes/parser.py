@@ -233,19 +233,25 @@ class _Reader:
             self.expect("BY")
             while self.is_condition():
                 query.order_by.append(self.order())
+        self.slice(query)
+        if self.skip("VALUES"):
+            query.values = self.values()
+
+    def slice(self, query: Query) -> None:
+        """LimitOffsetClauses."""
         for _ in range(2):
             if self.skip("LIMIT"):
                 query.limit = int(self.take().text)
             if self.skip("OFFSET"):
                 query.offset = int(self.take().text)
-        if self.skip("VALUES"):
-            query.values = self.values()
 
     def is_condition(self) -> bool:
         """Tell whether a condition of GROUP BY, HAVING or ORDER BY follows."""
         ends = {"HAVING", "ORDER", "LIMIT", "OFFSET", "VALUES", "GROUP"}
         kind = self.next.kind
-        return kind in {"variable", "iri", "name"} or self.next.text == "(" or (kind == "word" and self.word not in ends)
+        return (
+            kind in {"variable", "iri", "name"} or self.next.text == "(" or (kind == "word" and self.word not in ends)
+        )
 
     def order(self) -> Expression:
         """OrderCondition."""
@@ -310,11 +316,10 @@ class _Reader:
         """One element of a group."""
         if self.next.text == "{":
             return self.union()
-        simple = {"OPTIONAL": Optional, "MINUS": Minus}
-        word = self.word
-        if word in simple:
-            self.take()
-            return simple[word](self.group())  # type: ignore[no-any-return]
+        if self.skip("OPTIONAL"):
+            return Optional(self.group())
+        if self.skip("MINUS"):
+            return Minus(self.group())
         if self.skip("FILTER"):
             return Filter(self.constraint())
         if self.skip("BIND"):
@@ -409,9 +414,9 @@ class _Reader:
         """An IRI or literal."""
         token = self.take()
         text = token.text
-        if token.kind == "sign" and text in "+-" and self.next.kind == "number":
-            text += self.take().text
-        elif token.kind == "string" and self.next.kind == "tag":
+        if (token.kind == "sign" and text in "+-" and self.next.kind == "number") or (
+            token.kind == "string" and self.next.kind == "tag"
+        ):
             text += self.take().text
         elif token.kind == "string" and self.skip("^^"):
             text += f"^^{self.take().text}"

@@ -12,7 +12,6 @@ from endpoint.cubes.syntax import (
     Group,
     Inv,
     Mod,
-    Neg,
     Pattern,
     Seq,
     Triples,
@@ -32,9 +31,7 @@ MAX_NODES: Final = 20_000
 _fresh = iter(range(1, 1 << 62))
 
 
-def split(
-    patterns: Sequence[Pattern], is_cubes: Callable[[object], bool]
-) -> tuple[list[Pattern], list[Element]]:
+def split(patterns: Sequence[Pattern], is_cubes: Callable[[object], bool]) -> tuple[list[Pattern], list[Element]]:
     """Take paths apart: into patterns, and unions for alternatives of more than single predicates."""
     plain: list[Pattern] = []
     unions: list[Element] = []
@@ -114,7 +111,8 @@ def additions(
     if not nodes:
         return None
     if context.place.variable is not None:
-        raise RefusalError("a path within GRAPH ?g may have no length", "name the graph, or leave GRAPH out")
+        msg = "a path within GRAPH ?g may have no length"
+        raise RefusalError(msg, "name the graph, or leave GRAPH out")
     names = list(dict.fromkeys(end.name for end in ends if isinstance(end, Var)))
     constants = [end for end in ends if not isinstance(end, Var)]
     nodes = [node for node in nodes if all(node == constant for constant in constants)]
@@ -127,20 +125,18 @@ def additions(
     return Union([Group([Triples([pattern])]), Group([Values(tuple(names), rows)])])
 
 
-def _new_nodes(
-    rewriter: Rewriter, ends: tuple[Term, Term], blocks: Sequence[Block], context: Context
-) -> list[str]:
+def _new_nodes(rewriter: Rewriter, ends: tuple[Term, Term], blocks: Sequence[Block], context: Context) -> list[str]:
     """Give the nodes a path may start at that the cubes have and the store has not."""
     cubes = list(context.place.cubes)
     constants = [end for end in ends if not isinstance(end, Var)]
     if constants:
         found = [term for term in constants[:1] if rewriter.columns.has_node(term, cubes)]
     else:
-        found = _bound(rewriter, ends, blocks)
-        if found is None:
-            found = _all_nodes(rewriter, context)
+        bound = _bound(rewriter, ends, blocks)
+        found = _all_nodes(rewriter, context) if bound is None else bound
     if len(found) > MAX_NODES:
-        raise RefusalError("a path may start at any observation", "say what it starts at")
+        msg = "a path may start at any observation"
+        raise RefusalError(msg, "say what it starts at")
     graph = context.place.graph
     return [node for node in found if not _is_stored(rewriter, node, graph)]
 
@@ -159,7 +155,9 @@ def _bound(rewriter: Rewriter, ends: tuple[Term, Term], blocks: Sequence[Block])
     for block in blocks:
         for end in ends:
             if isinstance(end, Var) and end.name in block.variables and end.name not in block.optional:
-                parts = " UNION ".join(branch.select([f"{branch.values[end.name].text} AS v"]) for branch in block.branches)
+                parts = " UNION ".join(
+                    branch.select([f"{branch.values[end.name].text} AS v"]) for branch in block.branches
+                )
                 return rewriter.columns.texts(f"{parts} LIMIT {MAX_NODES + 1}") if parts else []
     return None
 

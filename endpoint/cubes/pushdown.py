@@ -1,11 +1,12 @@
 """Make blocks smaller: by filters about one variable, by EXISTS about one subject, and by what the store knows.
 
-A filter is moved into the SQL only if it then means the same; where the store has solutions of its own it stays as well.
+A filter is moved into the SQL only if it then means the same; where the store has solutions of its own it stays too.
 What the store knows of the codes (their labels, what is broader) is asked first, for the codes that occur.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -76,7 +77,7 @@ def conjuncts(expression: Expression) -> list[Expression]:
     first, last = parts[0], parts[-1]
     edges = [0, *cuts, len(parts) - 1]
     found = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         found += conjuncts(Expression([first, *parts[start + 1 : end], last]))
     return found
 
@@ -106,8 +107,8 @@ def _restrict(rewriter: Rewriter, block: Block, name: str, expression: Expressio
     if values is None:
         return False
     rows = " ".join(values)
-    text = f"{rewriter.prologue} SELECT ?{name} WHERE {{ VALUES ?{name} {{ {rows} }} FILTER {write_expression(expression)} }}"
-    block.restrict(name, rewriter.stored.terms(text))
+    where = f"VALUES ?{name} {{ {rows} }} FILTER {write_expression(expression)}"
+    block.restrict(name, rewriter.stored.terms(f"{rewriter.prologue} SELECT ?{name} WHERE {{ {where} }}"))
     return True
 
 
@@ -209,9 +210,7 @@ class Component:
         self.variables = {name}
 
     @classmethod
-    def around(
-        cls, name: str, block: Block, left: Sequence[Pattern], around: Sequence[Element]
-    ) -> Component | None:
+    def around(cls, name: str, block: Block, left: Sequence[Pattern], around: Sequence[Element]) -> Component | None:
         """Collect it; None if there is nothing."""
         found = cls(name)
         data = [element for element in around if isinstance(element, Values) and "UNDEF" not in element.data.upper()]

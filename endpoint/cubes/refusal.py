@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 
-class RefusalError(Exception):
-    """A query that is not answered: why, what to narrow, and where all the data is instead."""
+from endpoint.problems import RequestError
+
+
+class RefusalError(RequestError):
+    """A query that is not answered: why, what to narrow, and which files have all the data instead."""
 
     def __init__(self, reason: str, hint: str, dumps: tuple[str, ...] = ()) -> None:
         self.reason = reason
         self.hint = hint
         self.dumps = dumps
-        more = f"; or take the whole from {', '.join(dumps)}" if dumps else ""
-        super().__init__(f"This query is not answered: {reason}. To narrow it, {hint}{more}.")
+        more = f"; or take the whole from {', '.join(dumps)} of the release" if dumps else ""
+        super().__init__(HTTPStatus.BAD_REQUEST, f"This query is not answered: {reason}. Instead, {hint}{more}.")

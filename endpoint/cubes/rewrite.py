@@ -2,8 +2,8 @@
 
 A query is walked group by group, as SPARQL evaluates it (§18.2). Triples next to one another are split into stars by
 their subject. A star that only cubes can answer becomes a block, and blocks that share variables are joined in SQL;
-where the store may know it as well, the union of both takes its place. Filters and OPTIONALs about a block alone go into
-its SQL. Everything else stays as it was.
+where the store may know it as well, the union of both takes its place. Filters and OPTIONALs about a block go into its
+SQL. Everything else stays as it was.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from endpoint.cubes.pushdown import push_filters, push_store
 from endpoint.cubes.stars import Block, Place, add_optional, answer_star, join
 from endpoint.cubes.syntax import (
     AGGREGATES,
+    HIDDEN,
     Alt,
     Answered,
     Bind,
+    Expression,
     Filter,
     Graph,
     Group,
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
     from endpoint.cubes.columns import Columns, Cube
     from endpoint.cubes.store import Stored
-    from endpoint.cubes.syntax import Element, Expression, Term
+    from endpoint.cubes.syntax import Element, Term
 
 SET_AGGREGATES: Final = frozenset({"MIN", "MAX"})
 
@@ -94,9 +96,7 @@ class Rewriter:
 
     def expression(self, expression: Expression, context: Context) -> None:
         """Rewrite what follows EXISTS."""
-        expression.parts = [
-            self.group(part, context) if isinstance(part, Group) else part for part in expression.parts
-        ]
+        expression.parts = [self.group(part, context) if isinstance(part, Group) else part for part in expression.parts]
 
     def group(self, group: Group, context: Context) -> Group:
         """Rewrite a group."""
@@ -137,6 +137,8 @@ class Rewriter:
                 self.expression(expression, replace(context, is_inner=True, is_set=True))
             case Query():
                 names = projected(element)
+                if not names:  # `SELECT *` without variables
+                    element.selected = [Item(None, f"none{HIDDEN}")]
                 known = {name: term for name, term in context.known.items() if name in names}
                 self.query(element, replace(context, known=known, outer=()))
         return element
@@ -209,7 +211,11 @@ class Rewriter:
             return False
         new = {name for pattern in patterns for name in pattern.variables} - {patterns[0].subject.name}
         for element in done:
-            if isinstance(element, Answered) and not element.stored and patterns[0].subject.name in element.block.variables:
+            if (
+                isinstance(element, Answered)
+                and not element.stored
+                and patterns[0].subject.name in element.block.variables
+            ):
                 others = visible(Group([other for other in done if other is not element]))
                 return not new & set(others) and add_optional(element.block, patterns)
         return False
@@ -245,7 +251,10 @@ def is_set_query(query: Query) -> bool:
 
 
 def _is_set_expression(expression: Expression) -> bool:
-    words = [part.text.upper() if not isinstance(part, Group) and part.kind in {"word", "sign"} else "" for part in expression.parts]
+    words = [
+        part.text.upper() if not isinstance(part, Group) and part.kind in {"word", "sign"} else ""
+        for part in expression.parts
+    ]
     return all(
         word not in AGGREGATES or word in SET_AGGREGATES or words[number + 2 : number + 3] == ["DISTINCT"]
         for number, word in enumerate(words)
@@ -254,36 +263,48 @@ def _is_set_expression(expression: Expression) -> bool:
 
 def names_in(element: Element | Group | Expression) -> Iterator[str]:
     """Give the names of all variables in a part of a query, as often as they are there, and whatever their scope."""
+    if isinstance(element, Query):
+        yield from names_of_query(element)
+        return
+    yield from _own_names(element)
+    for part in parts_of(element):
+        yield from names_in(part)
+
+
+def _own_names(element: Element | Group | Expression) -> Sequence[str]:
+    """Give the variables that a part names itself."""
     match element:
         case Triples(patterns):
-            for pattern in patterns:
-                yield from pattern.variables
-        case Filter(expression):
-            yield from names_in(expression)
-        case Bind(expression, variable):
-            yield from names_in(expression)
-            yield variable
+            return [name for pattern in patterns for name in pattern.variables]
+        case Bind(_, variable):
+            return [variable]
         case Values(variables, _):
-            yield from variables
-        case Optional(group) | Minus(group):
-            yield from names_in(group)
-        case Union(groups):
-            for group in groups:
-                yield from names_in(group)
-        case Graph(name, group):
-            yield from [name.name] if isinstance(name, Var) else []
-            yield from names_in(group)
+            return variables
+        case Graph(Var(name), _):
+            return [name]
         case Answered(block, _):
-            yield from block.variables
-        case Group(elements):
-            for inner in elements:
-                yield from names_in(inner)
-        case Query():
-            yield from names_of_query(element)
+            return block.variables
+        case Expression():
+            return list(element.variables)
         case _:
-            yield from element.variables
-            for group in element.groups:
-                yield from names_in(group)
+            return []
+
+
+def parts_of(element: Element | Group | Expression) -> Sequence[Element | Group | Expression]:
+    """Give the groups and expressions in a part of a query that is no query itself."""
+    match element:
+        case Filter(expression) | Bind(expression, _):
+            return [expression]
+        case Optional(group) | Minus(group) | Graph(_, group):
+            return [group]
+        case Union(groups):
+            return groups
+        case Group(elements):
+            return elements
+        case Expression():
+            return element.groups
+        case _:
+            return []
 
 
 def names_of_query(query: Query) -> Iterator[str]:

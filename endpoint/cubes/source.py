@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,23 +15,13 @@ from endpoint.cubes.stars import Place
 from endpoint.cubes.store import Stored, to_term
 from endpoint.cubes.syntax import Item, Query, Var, visible
 from endpoint.cubes.writing import write_pattern, write_query
-from endpoint.source import Dataset, Scope, StoreSource
+from endpoint.source import Dataset, Explained, Scope, StoreSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from endpoint.cubes.columns import Columns, Cube
     from endpoint.source import Answer, Term
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """How a query was answered."""
-
-    stars: tuple[tuple[str, str, int], ...]
-    """For each block: the patterns it answers, its SQL, and how many rows it gave."""
-    query: str
-    """What the store was asked; empty if that is the query as it was."""
 
 
 class CubeSource:
@@ -72,12 +61,11 @@ class CubeSource:
         if not rewriter.found and not rewriter.is_changed and not is_made:
             return Explained((), "")
         if query.selected == []:
-            raise RefusalError("it selects all variables, and has none", "ask with ASK, or give the blank nodes names")
+            msg = "it selects all variables, and has none"
+            raise RefusalError(msg, "ask with ASK, or give the blank nodes names")
         filler = Filler(rewriter, query)
         filler.fill()
-        stars = tuple(
-            (" ".join(map(write_pattern, block.patterns)), sql, rows) for block, sql, rows in filler.asked
-        )
+        stars = tuple((" ".join(map(write_pattern, block.patterns)), sql, rows) for block, sql, rows in filler.asked)
         return Explained(stars, write_query(query))
 
     def _cubes(self, query: Query, scope: Dataset | Scope) -> tuple[tuple[Cube, ...], tuple[Cube, ...]]:
@@ -105,9 +93,7 @@ class CubeSource:
             found = self._store.answer(self._rewritten(select, scope, {}, is_made=True).query, scope)
             assert isinstance(found, QuerySolutions), "it was made a SELECT"
             count = len(found.variables)
-            things.update(
-                (str(row[n]), None) for row in found for n in range(count) if isinstance(row[n], NamedNode)
-            )
+            things.update((str(row[n]), None) for row in found for n in range(count) if isinstance(row[n], NamedNode))
         others = [thing for thing in things if thing.startswith("<")]
         triples: list[str] = []
         for thing in others:

@@ -51,7 +51,11 @@ class Branch:
         """Add a condition; None if it is never met."""
         if condition is None:
             return None
-        return self if not condition or condition in self.conditions else replace(self, conditions=(*self.conditions, condition))
+        return (
+            self
+            if not condition or condition in self.conditions
+            else replace(self, conditions=(*self.conditions, condition))
+        )
 
     def bind(self, term: Term, value: Value) -> Branch | None:
         """Let a term of a pattern be a value; None if it cannot be."""
@@ -212,7 +216,9 @@ def join(left: Block, right: Block) -> Block:
         if len(branches) > MAX_BRANCHES:
             raise too_many_ways()
     names = list(dict.fromkeys(left.variables + right.variables))
-    return Block(names, branches, left.patterns + right.patterns, left.place, left.is_inner, left.is_set)
+    joined = Block(names, branches, left.patterns + right.patterns, left.place, left.is_inner, left.outer)
+    joined.is_set = left.is_set
+    return joined
 
 
 def add_optional(block: Block, patterns: Sequence[Pattern]) -> bool:
@@ -228,7 +234,14 @@ def add_optional(block: Block, patterns: Sequence[Pattern]) -> bool:
 
 def _with_optional(branch: Branch, patterns: Sequence[Pattern], known: set[str]) -> Branch | None:
     subject = patterns[0].subject
-    table = next(((cube, alias) for (term, alias), (cube, _) in zip(branch.subjects, branch.tables, strict=True) if term == subject), None)
+    table = next(
+        (
+            (cube, alias)
+            for (term, alias), (cube, _) in zip(branch.subjects, branch.tables, strict=True)
+            if term == subject
+        ),
+        None,
+    )
     names = [pattern.object.name for pattern in patterns if isinstance(pattern.object, Var)]
     if table is None or known & set(names) or len(set(names)) < len(names):
         return None

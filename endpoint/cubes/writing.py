@@ -87,10 +87,8 @@ def _write(element: Element) -> str:
             return f"BIND ({write_expression(expression)} AS ?{variable})"
         case Values(variables, data):
             return f"VALUES ({' '.join(f'?{name}' for name in variables)}) {{ {data} }}"
-        case Optional(group):
-            return f"OPTIONAL {write_group(group)}"
-        case Minus(group):
-            return f"MINUS {write_group(group)}"
+        case Optional(group) | Minus(group):
+            return f"{'MINUS' if isinstance(element, Minus) else 'OPTIONAL'} {write_group(group)}"
         case Union(groups):
             return " UNION ".join(map(write_group, groups))
         case Graph(name, group):
