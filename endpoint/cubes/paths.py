@@ -105,7 +105,7 @@ def additions(
         return None
     ends = (pattern.subject, pattern.object)
     in_store = {name for other in stored for name in (other.subject, other.object) if isinstance(name, Var)}
-    if any(isinstance(end, Var) and end.name in in_store for end in ends):
+    if any(end in in_store for end in ends):
         return None
     nodes = _new_nodes(rewriter, ends, blocks, context)
     if not nodes:
