@@ -2,8 +2,8 @@
 
     python benchmarks/cubes.py [OBSERVATIONS] [--without-store]
 
-Two made-up cubes of areas, months and ages, half of the observations each. Times are wall-clock medians of what a client
-waits for in one process: reading, rewriting, asking, and taking every row. Memory is that of the whole process.
+Two made-up cubes of areas, months and ages, half of the observations each. Times are medians of what a client
+waits for, in one process: reading, rewriting, asking, taking every row. Memory is that of the whole process.
 """
 
 from __future__ import annotations

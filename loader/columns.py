@@ -78,6 +78,8 @@ class Observations:
     rows: int = 0
     unfit: str = ""
     """Why the observations cannot be columns, once that is known."""
+    elsewhere: str = ""
+    """An observation that something else than the table describes, if there is one."""
     held: list[str] = field(default_factory=list)
     """Lines of the last row, of which there may be more to come."""
 
@@ -95,6 +97,12 @@ class Observations:
                 last -= 1
             self.held = lines[last:]
             self._add(lines[:last])
+
+    def note_other(self, chunk: bytes) -> None:
+        """Look for observations in lines that are not of the table."""
+        found = re.search(rb"^<" + re.escape(self.prefix.encode()) + rb"[^>]*>", chunk, re.MULTILINE)
+        if found:
+            self.elsewhere = found[0].decode()
 
     def _add(self, lines: list[str]) -> None:
         if not lines:
@@ -128,6 +136,8 @@ class Observations:
         rest, self.held = self.held, []
         if not self.unfit:
             self._add(rest)
+        if self.elsewhere:
+            self.unfit = f"{self.elsewhere} is described outside the table as well"
         if self.unfit or not self.rows:
             self.unfit = self.unfit or "it has no observations"
             return None

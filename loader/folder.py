@@ -161,12 +161,14 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
     problems: list[Problem] = []
     observations = Observations(shop.uris.observations(mapping.name))
     with path.open("wb") as stream:
-        stream.write(shop.once.new(to_ntriples(own.triples)))
+        stream.write(shop.once.new(described := to_ntriples(own.triples)))
+        observations.note_other(described)
         for table in mapping.tables:
             for chunk in _checked(table, tidied, problems, is_published=is_published):
                 shop.counted(chunk.count(b"\n"))
                 if table is not mapping.main or mapping.is_code_list:
                     shop.code_lists.note_lines(chunk)
+                    observations.note_other(chunk)
                     stream.write(shop.once.new(chunk))
                 else:  # observations and records are described by their own dataset alone
                     observations.note(chunk)
@@ -182,8 +184,7 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
             stream.write(shop.once.new(to_ntriples(structure_triples(mapping, structure, shop.uris))))
         others = [(table, _cells(table, tidied, is_published=is_published)) for table in mapping.others]
         problems += _gate(mapping, [(mapping.main, cells), *others], _layout(structure))
-        described = graph_triples(mapping, shop.uris, is_cube=structure is not None)
-        stream.write(shop.once.new(to_ntriples(described)))
+        stream.write(shop.once.new(to_ntriples(graph_triples(mapping, shop.uris, is_cube=structure is not None))))
     if problems:
         raise ProblemsError(problems)
     for table in mapping.tables:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from endpoint.cubes.aggregates import compress
+from endpoint.cubes.counting import count
 from endpoint.cubes.refusal import RefusalError
 from endpoint.cubes.rewrite import names_of_query, parts_of
 from endpoint.cubes.syntax import Answered, Graph, Query, Values
@@ -33,7 +34,11 @@ class Filler:
 
     def fill(self) -> None:
         """Fill every block."""
-        for query in queries_in(self.root):
+        for query in list(queries_in(self.root)):
+            counted = count(query, self.root, self.rewriter)
+            if counted is not None:
+                self.asked.append((*counted, 1))
+                continue
             compressed = compress(query, self.root)
             if compressed is not None:
                 answered, names, sql = compressed
@@ -62,8 +67,8 @@ class Filler:
         """Give the rows of a block as VALUES. Raises RefusalError if they are too many."""
         most = MAX_INNER_ROWS if block.is_inner else MAX_ROWS
         row = " || ' ' || ".join(f"v{number}" for number in range(len(names))) or "''"
-        count = most + 1 if limit is None else min(limit, most + 1)
-        text = f"SELECT count(*), string_agg('(' || {row} || ')', ' ') FROM ({sql} LIMIT {count})"
+        enough = most + 1 if limit is None else min(limit, most + 1)
+        text = f"SELECT count(*), string_agg('(' || {row} || ')', ' ') FROM ({sql} LIMIT {enough})"
         ((found, data),) = self.rewriter.columns.rows(text)
         self.asked.append((block, sql, int(str(found))))
         if int(str(found)) > most:

@@ -28,15 +28,16 @@ if TYPE_CHECKING:
     from endpoint.cubes.syntax import Element, Path, Term
 
 MAX_NODES: Final = 20_000
-_fresh = iter(range(1, 1 << 62))
 
 
-def split(patterns: Sequence[Pattern], is_cubes: Callable[[object], bool]) -> tuple[list[Pattern], list[Element]]:
+def split(
+    patterns: Sequence[Pattern], is_cubes: Callable[[object], bool], numbers: Iterator[int]
+) -> tuple[list[Pattern], list[Element]]:
     """Take paths apart: into patterns, and unions for alternatives of more than single predicates."""
     plain: list[Pattern] = []
     unions: list[Element] = []
     for pattern in patterns:
-        for part in _split(pattern, is_cubes):
+        for part in _split(pattern, is_cubes, numbers):
             if isinstance(part, Pattern):
                 plain.append(part)
             else:
@@ -44,15 +45,15 @@ def split(patterns: Sequence[Pattern], is_cubes: Callable[[object], bool]) -> tu
     return plain, unions
 
 
-def _split(pattern: Pattern, is_cubes: Callable[[object], bool]) -> Iterator[Pattern | Element]:
+def _split(pattern: Pattern, is_cubes: Callable[[object], bool], numbers: Iterator[int]) -> Iterator[Pattern | Element]:
     subject, path, target = pattern.subject, pattern.predicate, pattern.object
     match path:
         case Seq(parts):
-            ends: list[Term] = [subject, *(Var(f"p{next(_fresh)}{HIDDEN}") for _ in parts[1:]), target]
+            ends: list[Term] = [subject, *(Var(f"p{next(numbers)}{HIDDEN}") for _ in parts[1:]), target]
             for start, part, end in zip(ends, parts, ends[1:], strict=False):
-                yield from _split(Pattern(start, part, end), is_cubes)
+                yield from _split(Pattern(start, part, end), is_cubes, numbers)
         case Inv(inner):
-            yield from _split(Pattern(target, inner, subject), is_cubes)
+            yield from _split(Pattern(target, inner, subject), is_cubes, numbers)
         case Alt(parts) if not all(isinstance(part, str) for part in parts):
             if any(map(is_cubes, leaves(path))):
                 yield Union([Group([Triples([Pattern(subject, part, target)])]) for part in parts])

@@ -171,7 +171,7 @@ def _star(rewriter: Rewriter, group: Group) -> list[Pattern]:
     if not all(isinstance(element, Triples) for element in group.elements):
         return []
     written = [pattern for element in group.elements if isinstance(element, Triples) for pattern in element.patterns]
-    patterns, unions = split(written, rewriter.is_cubes)
+    patterns, unions = split(written, rewriter.is_cubes, rewriter.numbers)
     is_plain = all(isinstance(pattern.predicate, str | Var | Alt | Neg) for pattern in patterns)
     subjects = {pattern.subject for pattern in patterns}
     is_star = is_plain and not unions and len(subjects) == 1 and all(isinstance(s, Var) for s in subjects)
@@ -183,7 +183,7 @@ def push_store(
 ) -> None:
     """Keep the rows of blocks whose codes have what the store is asked about them."""
     for block in blocks:
-        for name in block.variables:
+        for name in sorted(block.variables, key=lambda name: not block.is_constant(name)):
             if name in block.optional:
                 continue
             part = Component.around(name, block, left, around)

@@ -9,6 +9,7 @@ SQL. Everything else stays as it was.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from endpoint.cubes.paths import additions, split
@@ -81,6 +82,7 @@ class Rewriter:
         """FROM clauses, for questions to the store."""
         self.found: list[Answered] = []
         self.is_changed = False
+        self.numbers = count(1)
 
     def query(self, query: Query, context: Context) -> None:
         """Rewrite a query or subquery in place."""
@@ -145,10 +147,11 @@ class Rewriter:
 
     def triples(self, patterns: Sequence[Pattern], around: Sequence[Element], context: Context) -> list[Element]:
         """Answer the stars of a basic graph pattern."""
-        plain, more = split(patterns, self.is_cubes)
+        plain, more = split(patterns, self.is_cubes, self.numbers)
         done: list[Element] = [self.element(element, context, []) for element in more]
         left: list[Pattern] = []
         blocks: list[Block] = []
+        mixed: list[tuple[Block, list[Pattern]]] = []
         stars: dict[Term, list[Pattern]] = {}
         for pattern in plain:
             if isinstance(pattern.predicate, str | Var | Alt | Neg):
@@ -156,18 +159,19 @@ class Rewriter:
             else:
                 left.append(pattern)
         for subject, star in stars.items():
-            block = answer_star(subject, star, context.place)
+            block = answer_star(subject, star, context.place, self.numbers)
             may_know = self.stored.may_know(star)
             if not block.branches:  # the store finds what there is
                 left += star
                 continue
             self.restrict(block, context)
             if may_know:
-                done.append(self.answered(block, star))
+                mixed.append((block, star))
             else:
                 blocks.append(block)
         joined = joined_blocks(blocks)
-        push_store(self, joined, left, around, context)
+        push_store(self, [*joined, *(block for block, _ in mixed)], left, around, context)
+        done += [self.answered(block, star) for block, star in mixed]
         done += [self.answered(block, []) for block in joined]
         paths = [pattern for pattern in left if not isinstance(pattern.predicate, str | Var | Alt | Neg)]
         for path in paths:

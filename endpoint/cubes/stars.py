@@ -7,7 +7,6 @@ are in the store, and the solutions of the star are those from each cube and tho
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from endpoint.cubes.columns import Value, quoted, value_of
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from loader.release import CubeColumn
 
 MAX_BRANCHES: Final = 3000
-_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +100,10 @@ class Block:
         """The cubes that are looked at."""
         return list({cube.relation: cube for branch in self.branches for cube, _ in branch.tables}.values())
 
+    def is_constant(self, name: str) -> bool:
+        """Tell whether a variable has one value in each branch."""
+        return all(branch.values[name].constant is not None for branch in self.branches)
+
     def relation(self, names: Sequence[str]) -> str:
         """Write it in SQL, with the given variables as text, `v0`, `v1` and so on."""
         parts = []
@@ -140,17 +142,18 @@ def in_terms(value: Value, terms: Sequence[str]) -> str | None:
     return f"{value.sql} IN ({texts})" if texts else None
 
 
-def answer_star(subject: Term, patterns: Sequence[Pattern], place: Place) -> Block:
-    """Answer a star from the cubes of a place."""
-    branches = [branch for cube in place.cubes for branch in _branches(subject, patterns, cube, place)]
+def answer_star(subject: Term, patterns: Sequence[Pattern], place: Place, numbers: Iterator[int]) -> Block:
+    """Answer a star from the cubes of a place; `numbers` tell its tables from those of other stars."""
+    branches = [
+        branch for cube in place.cubes for branch in _branches(subject, patterns, cube, place, f"t{next(numbers)}")
+    ]
     names = list(dict.fromkeys(name for pattern in patterns for name in pattern.variables))
     if place.variable is not None and place.variable not in names:
         names.append(place.variable)
     return Block(names, branches, list(patterns), place)
 
 
-def _branches(subject: Term, patterns: Sequence[Pattern], cube: Cube, place: Place) -> list[Branch]:
-    alias = f"t{next(_numbers)}"
+def _branches(subject: Term, patterns: Sequence[Pattern], cube: Cube, place: Place, alias: str) -> list[Branch]:
     start: Branch | None = Branch(((cube, alias),), {}, (), ((subject, alias),))
     if isinstance(subject, Var):
         start = start and start.bind(subject, cube.subject(alias))

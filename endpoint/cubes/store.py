@@ -57,6 +57,11 @@ class Stored:
 
     def terms(self, query: str) -> list[str]:
         """Give the terms that the first variable of a query is bound to."""
+        return [row[0] for row in self.rows(query)]
+
+    def rows(self, query: str) -> list[list[str]]:
+        """Give the solutions of a query that bind all its variables."""
         found = self._ask(query)
         assert isinstance(found, QuerySolutions), "these are SELECT queries"
-        return [str(row[0]) for row in found if row[0] is not None]
+        every = range(len(found.variables))
+        return [[str(row[number]) for number in every] for row in found if all(row[n] is not None for n in every)]

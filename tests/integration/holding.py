@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyoxigraph import NamedNode, Quad
 
-from endpoint.cubes.columns import open_columns
+from endpoint.cubes.columns import open_columns, value_of
 from endpoint.cubes.store import to_term
 from endpoint.serving import open_serving
 from endpoint.source import Scope
@@ -32,9 +32,12 @@ def stored_quads(release: Release) -> Iterator[Quad]:
 def column_quads(release: Release) -> Iterator[Quad]:
     """Give the quads of the columns."""
     columns = open_columns(release)
-    for cube in columns.cubes if columns is not None else ():
-        assert columns is not None
-        for subject in columns.texts(f"SELECT {cube.subject('t').text} FROM {cube.relation} t"):
-            for predicate, term, graph in columns.triples_of(subject):
-                names = [NamedNode(text[1:-1]) for text in (subject, predicate, graph)]
-                yield Quad(names[0], names[1], to_term(term), names[2])
+    if columns is None:
+        return
+    for cube in columns.cubes:
+        graph = NamedNode(cube.record.graph)
+        values = ", ".join(value_of(column, "t").text for column in cube.record.columns)
+        for subject, *terms in columns.rows(f"SELECT {cube.subject('t').text}, {values} FROM {cube.relation} t"):
+            for column, term in zip(cube.record.columns, terms, strict=True):
+                if term is not None:
+                    yield Quad(NamedNode(str(subject)[1:-1]), NamedNode(column.predicate), to_term(str(term)), graph)

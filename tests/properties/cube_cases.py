@@ -229,9 +229,26 @@ HEADS = (
 )
 
 
+COUNTS = (
+    *("SELECT (COUNT(DISTINCT ?o) AS ?n) %s", "SELECT (COUNT(DISTINCT ?v) AS ?n) (COUNT(?o) AS ?m) %s"),
+    *("SELECT ?a (COUNT(DISTINCT ?o) AS ?n) (COUNT(*) AS ?m) %s GROUP BY ?a", "SELECT DISTINCT ?p %s"),
+    *("SELECT ?p (COUNT(DISTINCT ?v) AS ?n) %s GROUP BY ?p HAVING(COUNT(DISTINCT ?v) > 1)",),
+    *("SELECT ?g (COUNT(DISTINCT ?o) AS ?n) %s GROUP BY ?g ORDER BY DESC(COUNT(*))", "SELECT (COUNT(*) AS ?n) %s"),
+)
+STARS = (
+    *("?o ?p ?v", "?o a ?a", "?o :area ?a ; :value ?v", "?o ?p ?v ; :area ?a", "?o :value ?v ; a :Observation"),
+    *("?o :area ?a ; :note ?v", "?o ?p ?v ; ?q ?w", "?o :dataSet ?a ; ?p ?v", ":stored ?p ?v", "?o ?p :a1"),
+    *("?o :area|:period ?a ; !(:value|a) ?v", "?o :other ?v FILTER(?v > 1)", "?o :area ?a . ?q :area ?a ; :value ?v"),
+)
+
+
 @st.composite
 def queries(draw: st.DrawFn) -> str:
     """Make a query."""
+    if draw(st.integers(0, 3)) == 0:
+        where = draw(st.sampled_from(STARS))
+        where = draw(st.sampled_from((where, where, f"GRAPH ?g {{ {where} }}")))
+        return PREFIXES + draw(st.sampled_from((*COUNTS, *HEADS))) % f"{{ {where} }}"
     where = draw(groups())
     if draw(st.integers(0, 7)) == 0:
         name = draw(st.sampled_from(("?g", "?g", f"<{graph('two')}>")))
