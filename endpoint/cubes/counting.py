@@ -50,7 +50,7 @@ class Count:
 
 def count(query: Query, root: Query, rewriter: Rewriter) -> tuple[Block, str] | None:
     """Count what a query counts; give the block and the SQL if it was done."""
-    answered = _sole(query.where)
+    answered = sole(query.where)
     counts = _counts(query)
     if answered is None or counts is None or not any(one.is_distinct for one in counts):
         return None
@@ -72,7 +72,7 @@ def count(query: Query, root: Query, rewriter: Rewriter) -> tuple[Block, str] | 
     return block, sql
 
 
-def _sole(group: Group) -> Answered | None:
+def sole(group: Group) -> Answered | None:
     """Give the star of a group that is nothing else."""
     elements: list[Element] = group.elements
     while len(elements) == 1 and isinstance(elements[0], Graph):

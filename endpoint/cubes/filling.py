@@ -6,10 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from endpoint.cubes.aggregates import compress
-from endpoint.cubes.counting import count
+from endpoint.cubes.counting import count, sole
 from endpoint.cubes.refusal import RefusalError
 from endpoint.cubes.rewrite import names_of_query, parts_of
-from endpoint.cubes.syntax import Answered, Graph, Query, Values
+from endpoint.cubes.syntax import Query, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +43,8 @@ class Filler:
             if compressed is not None:
                 answered, names, sql = compressed
                 answered.values = self.values(answered.block, names, sql)
+        for query in queries_in(self.root):
+            cut(query)
         limits = {id(block): limit for query in queries_in(self.root) for block, limit in limited(query)}
         for answered in self.rewriter.found:
             if answered.values is None:
@@ -101,15 +103,26 @@ def narrow(block: Block, outer: Block) -> None:
 
 def limited(query: Query) -> Iterator[tuple[Block, int]]:
     """Give the block of a query that is nothing else, and the number of rows that are enough of it."""
-    if query.limit is None or query.is_aggregate or query.order_by or query.form not in {"SELECT", "CONSTRUCT"}:
+    answered = sole(query.where)
+    if query.limit is None or query.is_aggregate or query.order_by or query.values is not None or answered is None:
         return
-    elements: list[Element] = query.where.elements
-    while len(elements) == 1 and isinstance(elements[0], Graph):
-        elements = elements[0].group.elements
-    if query.values is None and len(elements) == 1 and isinstance(elements[0], Answered):
-        answered = elements[0]
-        if answered.block.is_set == (query.duplicates == "DISTINCT"):
-            yield answered.block, query.limit + (query.offset or 0)
+    if answered.block.is_set == (query.duplicates == "DISTINCT") and query.form in {"SELECT", "CONSTRUCT"}:
+        yield answered.block, query.limit + (query.offset or 0)
+
+
+def cut(query: Query) -> None:
+    """Keep of a block that is nothing else what comes first, if the query sorts by numbers and then wants few rows."""
+    answered = sole(query.where)
+    if query.limit is None or query.is_aggregate or not query.order_by or query.values is not None or answered is None:
+        return
+    block, order = answered.block, query.order_by[0]
+    numbers = [name for name in order.variables if name in block.variables and name not in block.optional]
+    is_plain = [word for word in order.words if word not in {"ASC", "DESC"}] == [] and not order.groups
+    is_plain = is_plain and all(part.text in "()" for part in order.tokens if part.kind not in {"word", "variable"})
+    if not is_plain or len(numbers) != 1 or answered.stored or block.is_set or query.form != "SELECT":
+        return
+    if all(branch.values[numbers[0]].is_number for branch in block.branches):
+        block.top = (numbers[0], "DESC" if "DESC" in order.words else "ASC", query.limit + (query.offset or 0))
 
 
 def queries_in(part: Element | Group | Expression) -> Iterator[Query]:

@@ -85,6 +85,8 @@ class Block:
     place: Place | None = None
     is_inner: bool = False
     """True where the engine may go through the rows again and again: after OPTIONAL, MINUS and EXISTS."""
+    top: tuple[str, str, int] | None = None
+    """Variable, `ASC` or `DESC`, and number: rows that come later in that order are not needed."""
     outer: tuple[Block, ...] = ()
     """What its rows are joined with there."""
     is_set: bool = False
@@ -109,9 +111,16 @@ class Block:
         parts = []
         for branch in self.branches:
             columns = [f"{branch.values[name].written} AS v{number}" for number, name in enumerate(names)]
-            parts.append(branch.select(columns))
+            parts.append(branch.select(columns) + self._top_of(branch))
         nothing = ", ".join(f"NULL AS v{number}" for number in range(len(names))) or "1"
         return " UNION ALL ".join(parts) or f"SELECT {nothing} WHERE false"
+
+    def _top_of(self, branch: Branch) -> str:
+        """Keep the first rows of a branch and those that tie with the last of them."""
+        if self.top is None:
+            return ""
+        name, direction, count = self.top
+        return f" QUALIFY rank() OVER (ORDER BY {branch.values[name].sql} {direction}) <= {count}"
 
     def restrict(self, name: str, terms: Sequence[str]) -> None:
         """Keep the rows in which a variable is one of some terms."""
@@ -219,9 +228,15 @@ def join(left: Block, right: Block) -> Block:
         if len(branches) > MAX_BRANCHES:
             raise too_many_ways()
     names = list(dict.fromkeys(left.variables + right.variables))
-    joined = Block(names, branches, left.patterns + right.patterns, left.place, left.is_inner, left.outer)
-    joined.is_set = left.is_set
-    return joined
+    return Block(
+        names,
+        branches,
+        left.patterns + right.patterns,
+        left.place,
+        is_inner=left.is_inner,
+        outer=left.outer,
+        is_set=left.is_set,
+    )
 
 
 def add_optional(block: Block, patterns: Sequence[Pattern]) -> bool:

@@ -91,6 +91,11 @@ class Expression:
     parts: list[Token | Group]
 
     @property
+    def tokens(self) -> list[Token]:
+        """The terminals outside of groups."""
+        return [part for part in self.parts if not isinstance(part, Group)]
+
+    @property
     def groups(self) -> list[Group]:
         """The groups after EXISTS."""
         return [part for part in self.parts if isinstance(part, Group)]
@@ -98,12 +103,12 @@ class Expression:
     @property
     def variables(self) -> set[str]:
         """Names of the variables outside of groups."""
-        return {part.text[1:] for part in self.parts if not isinstance(part, Group) and part.kind == "variable"}
+        return {token.text[1:] for token in self.tokens if token.kind == "variable"}
 
     @property
     def words(self) -> list[str]:
         """Words outside of groups, in capitals."""
-        return [part.text.upper() for part in self.parts if not isinstance(part, Group) and part.kind == "word"]
+        return [token.text.upper() for token in self.tokens if token.kind == "word"]
 
 
 @dataclass(slots=True)

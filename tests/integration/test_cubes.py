@@ -18,7 +18,7 @@ from endpoint.cubes import filling
 from endpoint.cubes.refusal import RefusalError
 from endpoint.serving import open_serving
 from endpoint.settings import Settings
-from endpoint.source import Scope, StoreSource
+from endpoint.source import Scope, StoreSource, page_query
 from loader.build import Plan, build
 from loader.errors import ProblemsError
 from loader.progress import LogWatcher
@@ -49,7 +49,7 @@ ASKED = (
     "SELECT ?p (COUNT(*) AS ?n) (COUNT(DISTINCT ?o) AS ?m) { ?s ?p ?o } GROUP BY ?p",
     f"SELECT ?s ?p {{ ?s ?p {ENGLAND} }}",
     "SELECT * { ?o a qb:Observation ; m:children ?v OPTIONAL { ?o sa:obsStatus ?t } OPTIONAL { ?o d:age-band ?b } }",
-    "SELECT ?a (SUM(?v) AS ?t) (AVG(?v) AS ?x) (MIN(?v) AS ?l) (MAX(?v) AS ?h) { ?o d:area ?a ; m:children ?v } GROUP BY ?a",
+    "SELECT ?a (SUM(?v) AS ?t) (AVG(?v) AS ?x) (MAX(?v) AS ?h) { ?o d:area ?a ; m:children ?v } GROUP BY ?a",
     "SELECT ?a (SUM(?v) AS ?t) (COUNT(DISTINCT ?v) AS ?n) { ?o d:area ?a ; m:children ?v } GROUP BY ?a",
     "SELECT ?l (SUM(?v) AS ?t) { ?o d:area ?a ; m:amount|m:children ?v . ?a skos:prefLabel ?l } GROUP BY ?l",
     "SELECT (AVG(?v) AS ?x) (SUM(?v)/COUNT(*) AS ?y) { ?o m:amount ?v FILTER(?v > 100000.5) }",
@@ -62,6 +62,10 @@ ASKED = (
     "CONSTRUCT { ?a <x:y> ?v } WHERE { ?o d:area ?a ; m:children ?v }",
     "DESCRIBE ?o { ?o m:children ?v FILTER(?v > 2000000) }",
     "DESCRIBE <data/children-low-income>",
+    "SELECT ?o ?v { ?o m:children ?v } ORDER BY DESC(?v) ?o LIMIT 10 OFFSET 2",
+    "SELECT ?o ?v { ?o m:children ?v } ORDER BY ?v ?o LIMIT 20",
+    "SELECT ?o ?v { ?o m:amount|m:children ?v } ORDER BY ASC(?v) ?o LIMIT 20",
+    "SELECT ?a (SUM(?v) AS ?t) { { ?o m:children ?v ; d:area ?a } UNION { ?a m:households ?v } } GROUP BY ?a",
 )
 
 
@@ -193,6 +197,47 @@ def test_an_observation_described_by_another_folder_stops_the_build(tmp_path: Pa
     with pytest.raises(ProblemsError) as raised:
         build(Plan(("tiny", "other"), mappings), tmp_path / "out", LogWatcher())
     assert [problem.code for problem in raised.value.problems] == ["CUBE-06"]
+
+
+@pytest.mark.parametrize(
+    ("name", "bindings"),
+    [
+        ("incoming", {"object": ENGLAND}),
+        ("incoming", {"object": f"<{BASE}/def/measure/children>"}),
+        ("observations", {"dataset": f"<{BASE}/data/children-low-income>"}),
+        ("structure", {"dataset": f"<{BASE}/data/children-low-income>"}),
+        ("codes", {"scheme": f"<{BASE}/def/concept-scheme/age-band>"}),
+    ],
+)
+def test_queries_of_pages_find_the_same(
+    shipped_release: Release, plain: StoreSource, name: str, bindings: dict[str, str]
+) -> None:
+    bound = {variable: NamedNode(term[1:-1]) for variable, term in bindings.items()}
+    source = open_serving(shipped_release.path).source
+    found, wanted = (
+        [sorted(map(str, row.items())) for row in one.select(page_query(name), bound)] for one in (source, plain)
+    )
+    assert wanted
+    assert sorted(found) == sorted(wanted)
+    assert len(list(source.select(page_query(name), bound, 3))) == min(3, len(wanted))
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/data/children-low-income", "2017-2018"),
+        ("/data/children-low-income/obs/E06000047/2017-2018@children", "County Durham"),
+        ("/doc/area/E06000047", "County Durham"),
+    ],
+)
+def test_pages_show_what_is_in_columns(shipped_release: Release, path: str, words: str) -> None:
+    with asking(create_app(Settings(release=shipped_release.path))) as client:
+        page = client.get(path, {"Accept": "text/html"})
+        turtle = client.get(path, {"Accept": "text/turtle"})
+    assert (page.status_code, turtle.status_code) == (200, 200)
+    assert words in page.text
+    if "/obs/" in path:
+        assert "cube#Observation" in turtle.text or "qb:Observation" in turtle.text
 
 
 def test_what_is_too_much_is_refused_and_says_what_to_do(
