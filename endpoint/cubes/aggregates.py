@@ -23,7 +23,7 @@ from endpoint.cubes.syntax import (
     Group,
     Query,
 )
-from endpoint.guard import Token
+from endpoint.guard import tokenise
 from loader.release import INTEGER
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _apply(plan: Plan, calls: list[Call]) -> tuple[Answered, list[str], str]:
     """Change the aggregates, and write the block in SQL."""
     for call in sorted(calls, key=lambda call: -call.start):
         text = _replacement(plan, call)
-        call.expression.parts[call.start : call.end] = [Token("sign", f"({text})", -2)]
+        call.expression.parts[call.start : call.end] = tokenise(f"({text})")
     if plan.answered.stored:
         plan.answered.binds = [Bind(_expression("1"), COUNT)]
         plan.answered.binds += [Bind(_expression(f"?{old}"), new) for new, old in plan.binds.items()]
@@ -180,7 +180,7 @@ def _apply(plan: Plan, calls: list[Call]) -> tuple[Answered, list[str], str]:
 
 
 def _expression(text: str) -> Expression:
-    return Expression([Token("sign", text, -2)])
+    return Expression([*tokenise(text)])
 
 
 def _replacement(plan: Plan, call: Call) -> str:

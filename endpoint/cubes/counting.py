@@ -26,7 +26,7 @@ from endpoint.cubes.syntax import (
     Var,
 )
 from endpoint.cubes.writing import write_group
-from endpoint.guard import Token
+from endpoint.guard import tokenise
 
 if TYPE_CHECKING:
     from endpoint.cubes.rewrite import Rewriter
@@ -159,7 +159,7 @@ def _change(
     for name, one in zip(made, counts, strict=True):
         items.append(Item(Expression(one.expression.parts[one.start : one.end]), name))
     for name, one in sorted(zip(made, counts, strict=True), key=lambda pair: -pair[1].start):
-        one.expression.parts[one.start : one.end] = [Token("sign", f"SUM(?{name})", -2)]
+        one.expression.parts[one.start : one.end] = tokenise(f"SUM(?{name})")
     data = " ".join(f"({' '.join(map(str, row))})" for row in rewriter.columns.rows(sql))
     element: Element = Values((*keys, *made), data)
     if stored is not None:

@@ -239,13 +239,32 @@ STARS = (
     *("?o ?p ?v", "?o a ?a", "?o :area ?a ; :value ?v", "?o ?p ?v ; :area ?a", "?o :value ?v ; a :Observation"),
     *("?o :area ?a ; :note ?v", "?o ?p ?v ; ?q ?w", "?o :dataSet ?a ; ?p ?v", ":stored ?p ?v", "?o ?p :a1"),
     *("?o :area|:period ?a ; !(:value|a) ?v", "?o :other ?v FILTER(?v > 1)", "?o :area ?a . ?q :area ?a ; :value ?v"),
+    *("?o :area ?a ; :value ?v . ?q :area ?a ; :other ?w", "?o :area ?a ; :value ?v OPTIONAL { ?o :note ?w }"),
+    *("?o :area ?a ; :value ?v . ?a :label ?b", "?o :area ?a ; :value ?v OPTIONAL { ?o :other ?w ; :period ?b }"),
+    *("?o :value ?v ; :area/:broader ?a OPTIONAL { ?a :label ?b }", "?o :area/:broader* ?a ; :value ?v"),
+    *("?o :area ?a ; :value ?v FILTER NOT EXISTS { ?o :note ?w }", "?o :value ?v ; :area ?a MINUS { ?o :note ?w }"),
+    *("?o :area ?a FILTER EXISTS { ?o :value ?v FILTER(?v > 1) }", "?o a ?b ; :area ?a FILTER EXISTS { ?o ?p ?a }"),
+    *("{ ?o :value ?v } UNION { ?o :other ?v }", "VALUES ?a { :a0 :a1 } ?o :area ?a ; :value ?v FILTER(?v < 2)"),
+    *(
+        "?o :value ?v BIND(?v + 1 AS ?w)",
+        "{ SELECT ?a (MAX(?v) AS ?w) { ?o :area ?a ; :value ?v } GROUP BY ?a } ?q :other ?v",
+    ),
+    *(
+        "?o :area ?a ; :other ?w FILTER(?w >= 1 && ?a != :a0)",
+        "?o :value ?v ; :area ?a . ?a :broader+ ?b . ?b :label ?w",
+    ),
+    *(
+        "?o :area ?a , ?b",
+        "?o :note ?v , ?w",
+        "?o :area ?a ; :other ?w . ?q :other ?w ; :value ?v OPTIONAL { ?q :note ?b }",
+    ),
 )
 
 
 @st.composite
 def queries(draw: st.DrawFn) -> str:
     """Make a query."""
-    if draw(st.integers(0, 3)) == 0:
+    if draw(st.booleans()):
         where = draw(st.sampled_from(STARS))
         where = draw(st.sampled_from((where, where, f"GRAPH ?g {{ {where} }}")))
         return PREFIXES + draw(st.sampled_from((*COUNTS, *HEADS))) % f"{{ {where} }}"
