@@ -80,23 +80,24 @@ class Observations:
     """Why the observations cannot be columns, once that is known."""
     elsewhere: str = ""
     """An observation that something else than the table describes, if there is one."""
-    held: list[str] = field(default_factory=list)
+    held: bytes = b""
     """Lines of the last row, of which there may be more to come."""
 
     def note(self, chunk: bytes) -> None:
         """Take the observations from some lines of N-Triples."""
         if self.unfit:
             return
-        start = f"<{self.prefix}"
-        lines = self.held + [line for line in chunk.decode().split("\n") if line.startswith(start)]
-        self.held = []
-        if lines:
-            subject = lines[-1].partition(" ")[0] + " "
-            last = len(lines)
-            while last and lines[last - 1].startswith(subject):
-                last -= 1
-            self.held = lines[last:]
-            self._add(lines[:last])
+        data = self.held + chunk
+        start = f"<{self.prefix}".encode()
+        last = data.rfind(b"\n" + start) + 1
+        if not last and not data.startswith(start):
+            self.held = b""
+            return
+        subject = data[last : data.index(b" ", last) + 1]
+        while last and data.startswith(subject, before := data.rfind(b"\n", 0, last - 1) + 1):
+            last = before
+        self.held = data[last:]
+        self._add(data[:last])
 
     def note_other(self, chunk: bytes) -> None:
         """Look for observations in lines that are not of the table."""
@@ -104,10 +105,12 @@ class Observations:
         if found:
             self.elsewhere = found[0].decode()
 
-    def _add(self, lines: list[str]) -> None:
-        if not lines:
+    def _add(self, data: bytes) -> None:
+        lines = _lines(data)
+        lines = lines.filter(lines.str.starts_with(f"<{self.prefix}"))
+        if lines.is_empty():
             return
-        split = pl.Series(lines).str.strip_suffix(" .").str.splitn(" ", 3).struct.unnest()
+        split = lines.str.strip_suffix(" .").str.splitn(" ", 3).struct.unnest()
         subject, predicate, term = split.get_columns()
         if term.str.starts_with("_:").any():
             self.unfit = "it has blank nodes"
@@ -133,7 +136,7 @@ class Observations:
 
     def write(self, parquet: Path, name: str, graph: str) -> CubeRecord | None:
         """Write the columns, and what they are beside them; None if they cannot be, for the reason in `unfit`."""
-        rest, self.held = self.held, []
+        rest, self.held = self.held, b""
         if not self.unfit:
             self._add(rest)
         if self.elsewhere:
@@ -161,6 +164,14 @@ class Observations:
         text = json.dumps(asdict(record), indent=1, ensure_ascii=False)
         parquet.with_suffix(".json").write_text(f"{text}\n", "utf-8")
         return record
+
+
+def _lines(data: bytes) -> pl.Series:
+    """Cut N-Triples into lines; there is no control character in them."""
+    if not data:
+        return pl.Series([], dtype=pl.String)
+    schema = {"line": pl.String}
+    return pl.read_csv(data, has_header=False, separator="\x01", quote_char=None, schema=schema).to_series()
 
 
 def _layers(part: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
-from pyoxigraph import QueryBoolean, QuerySolutions, RdfFormat, Store
+from pyoxigraph import Literal, QueryBoolean, QuerySolutions, RdfFormat, Store
 
 from endpoint.cubes.columns import open_columns
 from endpoint.cubes.source import CubeSource
@@ -133,8 +133,15 @@ def multiset(answer: Answer) -> Counter[tuple[str, ...]]:
         return Counter([(str(bool(answer)),)])
     if isinstance(answer, QuerySolutions):
         names = sorted(variable.value for variable in answer.variables)
-        return Counter(tuple(f"{name}={row[name]}" for name in names) for row in answer)
+        return Counter(tuple(f"{name}={_shown(row[name])}" for name in names) for row in answer)
     return Counter({(str(triple),) for triple in answer})
+
+
+def _shown(term: object) -> str:
+    """Write a term; of a double the digits that do not depend on the order of a sum."""
+    if isinstance(term, Literal) and term.datatype.value == f"{XSD}double":
+        return f"{float(term.value):.12g} (double)"
+    return str(term)
 
 
 VARIABLES = ("?a", "?b", "?v", "?w")
