@@ -36,10 +36,15 @@ class CubeSource:
     def answer(self, query: str, scope: Dataset | Scope) -> Answer:
         """Answer a query of a client. Raises RefusalError if that cannot be done within the limits."""
         Store().query(query, base_iri=self._base_iri)  # whether it is a query
-        parsed = read_query(query, self._base_iri)
-        if parsed.form == "DESCRIBE":
-            return self._describe(parsed, scope)
-        return self._store.answer(self._rewritten(parsed, scope, {}).query or query, scope)
+        try:
+            parsed = read_query(query, self._base_iri)
+            if parsed.form == "DESCRIBE":
+                return self._describe(parsed, scope)
+            text = self._rewritten(parsed, scope, {}).query
+        except RecursionError as error:
+            msg = "it is nested too deeply"
+            raise RefusalError(msg, "write it with fewer brackets") from error
+        return self._store.answer(text or query, scope)
 
     def explain(self, query: str, scope: Dataset | Scope) -> Explained:
         """Show how a query is answered."""

@@ -253,6 +253,19 @@ def test_what_is_too_much_is_refused_and_says_what_to_do(
     assert sum(multiset(counted).values()) == 1
 
 
+@pytest.mark.parametrize("depth", [5, 60, 199])
+def test_what_is_nested_deeply_is_answered_or_refused(shipped_release: Release, plain: StoreSource, depth: int) -> None:
+    groups = f"SELECT * {'{' * depth} ?o m:children 3383129 {'}' * depth}"
+    paths = f"SELECT * {{ ?o {'(' * depth} m:children {')' * depth} 3383129 }}"
+    for query in (PREFIXES + groups, PREFIXES + paths):
+        try:
+            found = open_serving(shipped_release.path).source.answer(query, Scope.UNION)
+        except RefusalError:
+            assert depth > 100
+        else:
+            assert multiset(found) == multiset(plain.answer(query, Scope.UNION))
+
+
 def test_it_explains_itself(shipped_release: Release, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = f"{PREFIXES} SELECT ?a (SUM(?v) AS ?s) {{ ?o m:children ?v ; d:area ?a }} GROUP BY ?a"
     with asking(create_app(Settings(release=shipped_release.path))) as client:
