@@ -371,9 +371,12 @@ class Stream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        """Fill the buffer with the next bytes; 0 at the end."""
-        if not self.rest:
-            self.rest = memoryview(next(self.pieces, b""))
+        """Fill the buffer with the next bytes; 0 at the end, and not before: a piece may be empty."""
+        while not self.rest:
+            piece = next(self.pieces, None)
+            if piece is None:
+                return 0
+            self.rest = memoryview(piece)
         target = memoryview(buffer)
         size = min(len(target), len(self.rest))
         target[:size] = self.rest[:size]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import shutil
 from pathlib import Path
@@ -19,7 +20,7 @@ from endpoint.cubes.refusal import RefusalError
 from endpoint.serving import open_serving
 from endpoint.settings import Settings
 from endpoint.source import Scope, StoreSource, page_query
-from loader.build import Plan, build
+from loader.build import Plan, Stream, build
 from loader.errors import ProblemsError
 from loader.progress import LogWatcher
 from loader.release import open_release
@@ -130,6 +131,10 @@ def test_the_columns_say_what_the_dumps_say(shipped_release: Release) -> None:
         }
         assert triples == found[f"<{cube.graph}>"]
         assert len(triples) == cube.triples
+
+
+def test_a_piece_of_nothing_but_observations_does_not_end_the_load() -> None:
+    assert io.BufferedReader(Stream(iter([b"", b"a", b"", b"", b"b", b""])), 16).read() == b"ab"
 
 
 def with_column(root: Path, values: str, **column: object) -> Path:
