@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from endpoint.cubes.paths import additions, split
 from endpoint.cubes.pushdown import push_filters, push_store
@@ -117,11 +117,25 @@ class Rewriter:
                 done += self.triples(patterns, [*filters, *rest], context)
             elif not (isinstance(element, Optional) and self.is_merged(element, done)):
                 done.append(self.element(element, context, done))
+        done = self.merged(done)
         filters = push_filters(self, filters, done, context)
         inner = replace(context, is_inner=True, is_set=True, outer=(*context.outer, *blocks_of(done)))
         for one in filters:
             self.expression(one.expression, inner)
         return Group([*done, *filters])
+
+    def merged(self, done: Sequence[Element]) -> list[Element]:
+        """Join the blocks of a group that are elements of their own: a GRAPH of nothing but a block is one as well."""
+        if any(isinstance(element, Optional | Minus | Bind) for element in done):
+            return list(done)  # these depend on what comes before them
+        plain = [element.group.elements[0] if is_block(element) else element for element in done]
+        blocks = [element for element in plain if isinstance(element, Answered) and not element.stored]
+        joined = joined_blocks([element.block for element in blocks])
+        if len(joined) == len(blocks):
+            return list(done)
+        self.found = [element for element in self.found if not any(element is block for block in blocks)]
+        rest = [element for element in plain if not any(element is block for block in blocks)]
+        return [*rest, *(self.answered(block, []) for block in joined)]
 
     def element(self, element: Element, context: Context, before: Sequence[Element]) -> Element:
         """Rewrite one element that is no triple."""
@@ -223,6 +237,14 @@ class Rewriter:
                 others = visible(Group([other for other in done if other is not element]))
                 return not new & set(others) and add_optional(element.block, patterns)
         return False
+
+
+def is_block(element: Element) -> TypeGuard[Graph]:
+    """Tell whether an element is GRAPH with nothing in it but a block that is all there is."""
+    if not isinstance(element, Graph) or len(element.group.elements) != 1:
+        return False
+    inner = element.group.elements[0]
+    return isinstance(inner, Answered) and not inner.stored
 
 
 def blocks_of(elements: Sequence[Element]) -> tuple[Block, ...]:

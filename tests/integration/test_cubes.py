@@ -63,6 +63,7 @@ ASKED = (
     "CONSTRUCT { ?a <x:y> ?v } WHERE { ?o d:area ?a ; m:children ?v }",
     "DESCRIBE ?o { ?o m:children ?v FILTER(?v > 2000000) }",
     "DESCRIBE <data/children-low-income>",
+    "SELECT ?o ?g { GRAPH ?g { ?o a qb:Observation } GRAPH ?h { ?o a qb:Observation } FILTER(?g = ?h) }",
     "SELECT ?o ?v { ?o m:children ?v } ORDER BY DESC(?v) ?o LIMIT 10 OFFSET 2",
     "SELECT ?o ?v { ?o m:children ?v } ORDER BY ?v ?o LIMIT 20",
     "SELECT ?o ?v { ?o m:amount|m:children ?v } ORDER BY ASC(?v) ?o LIMIT 20",
