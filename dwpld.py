@@ -236,11 +236,12 @@ def query(
     source: Annotated[str, typer.Argument(metavar="FILE.rq|-", help="A file with a SPARQL query; - reads stdin.")],
     release: Annotated[Path, typer.Option(metavar="DIR", help="The release to ask.")] = DEFAULT_RELEASE,
     output: Annotated[QueryFormat, typer.Option("--format", help="What to print.")] = QueryFormat.TABLE,
+    explain: Annotated[bool, typer.Option("--explain", help="Print how the query is answered instead.")] = False,
 ) -> None:
     """Answer a SPARQL query from a release, without a server."""
     from endpoint.commands import query as run
 
-    raise typer.Exit(run(source, release=release, format=output.value))
+    raise typer.Exit(run(source, release=release, format=output.value, is_explained=explain))
 
 
 @app.command()

@@ -64,7 +64,7 @@ def listen(host: str, port: int) -> socket.socket:
     return taken
 
 
-def query(source: str, *, release: Path, format: str) -> int:  # noqa: A002 - the name of the option
+def query(source: str, *, release: Path, format: str, is_explained: bool = False) -> int:  # noqa: A002 - the name of the option
     """Answer the query in a file, or on standard input for `-`, from a release; the answer goes to stdout.
 
     Raises MisuseError for a file that cannot be read or a form that does not fit, ProblemsError for what is no query.
@@ -78,8 +78,14 @@ def query(source: str, *, release: Path, format: str) -> int:  # noqa: A002 - th
     serving = open_serving(release)
 
     def run() -> None:
+        from endpoint.sparql import explained
+
         analysis = analyse(text)
-        found = serving.source.answer(text, Scope.STATED if analysis.has_dataset else Scope.UNION)
+        scope = Scope.STATED if analysis.has_dataset else Scope.UNION
+        if is_explained:
+            sys.stdout.write(explained(serving.source.explain(text, scope)))
+            return
+        found = serving.source.answer(text, scope)
         sys.stdout.write(_write(found, serving, format, analysis.variables))
 
     try:

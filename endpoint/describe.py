@@ -60,8 +60,8 @@ def describe(serving: Serving, subject: NamedNode, page: int = 1) -> Description
     if not triples:
         return None
     start = (page - 1) * INCOMING_ON_A_PAGE
-    rows = serving.source.select(page_query("incoming"), {"object": subject})
     end = start + INCOMING_ON_A_PAGE + 1 if page <= LAST_PAGE else start
+    rows = serving.source.select(page_query("incoming"), {"object": subject}, end)
     found = tuple(_incoming(islice(rows, start, end), subject)) if end > start else ()
     has_more = len(found) > INCOMING_ON_A_PAGE and page < LAST_PAGE
     return Description(subject, triples, found[:INCOMING_ON_A_PAGE], page, has_more)

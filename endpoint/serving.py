@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from endpoint.cubes.columns import open_columns
+from endpoint.cubes.source import CubeSource
 from endpoint.labels import Labels
 from endpoint.results import PREFIXES
 from endpoint.site import Site
@@ -85,7 +87,10 @@ def open_serving(path: Path) -> Serving:
     """Open a release. Raises MisuseError if there is none."""
     release = open_release(path)
     base = release.manifest.base_uri
-    return Serving(release, StoreSource(release.store(), base), Site(base))
+    columns = open_columns(release)
+    store = release.store()
+    source = StoreSource(store, base) if columns is None else CubeSource(store, columns, base)
+    return Serving(release, source, Site(base))
 
 
 def query_threads(count: int) -> ThreadPoolExecutor:

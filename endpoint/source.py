@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from importlib import resources
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from pyoxigraph import NamedNode, QueryBoolean, QuerySolutions, QueryTriples, Triple, Variable
@@ -40,6 +41,16 @@ class Scope(Enum):
     """In the graphs that the query's own FROM clauses name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """How a query is answered."""
+
+    stars: tuple[tuple[str, str, int], ...] = ()
+    """What the columns answer: for each part its patterns, the SQL, and how many rows came of it."""
+    query: str = ""
+    """What the store is asked; empty if that is the query as it was."""
+
+
 class QuadSource(Protocol):
     """A release as a set of quads."""
 
@@ -47,8 +58,15 @@ class QuadSource(Protocol):
         """Answer a query of a client, which was checked before. Raises SyntaxError if the text is no query."""
         ...
 
-    def select(self, query: str, bindings: Mapping[str, Term]) -> Iterator[dict[str, Term]]:
-        """Give the rows of one of our own SELECT queries, as they are found; a bound variable must be projected too."""
+    def explain(self, query: str, scope: Dataset | Scope) -> Explained:
+        """Tell how a query of a client is answered."""
+        ...
+
+    def select(self, query: str, bindings: Mapping[str, Term], limit: int | None = None) -> Iterator[dict[str, Term]]:
+        """Give the rows of one of our own SELECT queries, as they are found, or the first so many of them.
+
+        A bound variable must be projected too.
+        """
         ...
 
     def about(self, subjects: Iterable[NamedNode], *predicates: NamedNode) -> Iterator[Triple]:
@@ -76,7 +94,12 @@ class StoreSource:
         is_union = scope is Scope.UNION  # told so, the engine would pass over FROM
         return self._store.query(query, base_iri=self._base_iri, use_default_graph_as_union=is_union)
 
-    def select(self, query: str, bindings: Mapping[str, Term]) -> Iterator[dict[str, Term]]:
+    def explain(self, query: str, scope: Dataset | Scope) -> Explained:
+        """Tell that the store answers the query as it is."""
+        self.answer(query, scope)
+        return Explained()
+
+    def select(self, query: str, bindings: Mapping[str, Term], limit: int | None = None) -> Iterator[dict[str, Term]]:
         """Give the rows of one of our own SELECT queries."""
         solutions = self._store.query(
             query,
@@ -86,7 +109,7 @@ class StoreSource:
         )
         assert isinstance(solutions, QuerySolutions), "select() takes a SELECT query"
         names = [variable.value for variable in solutions.variables]
-        for row in solutions:
+        for row in islice(solutions, limit):
             found = ((name, row[name]) for name in names)
             yield {name: term for name, term in found if term is not None}
 

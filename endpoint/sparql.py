@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from pyoxigraph import NamedNode, QueryBoolean, QuerySolutions
+from starlette.responses import PlainTextResponse
 
 from endpoint.answers import answer, choose_form, entity_tag, link, problem
 from endpoint.catalogue import examples
@@ -28,10 +29,10 @@ from endpoint.results import forms_of_query, ordered, write_answer, write_graph
 from endpoint.service_description import service_description
 from endpoint.serving import contained
 from endpoint.site import node
-from endpoint.source import Dataset, Scope
+from endpoint.source import Dataset, Explained, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
 
     from starlette.requests import Request
@@ -51,6 +52,8 @@ BODY_OVERHEAD: Final = 4
 """A form body may be this many times as long as the query in it: percent-encoding takes three bytes for one."""
 _POSITION: Final = re.compile(r"error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
 
+T = TypeVar("T")
+
 Parameters = list[tuple[str, str]]
 
 
@@ -62,6 +65,8 @@ class Query:
     scope: Dataset | Scope
     analysis: Analysis
     is_get: bool
+    is_explained: bool = False
+    """True if not the answer is wanted, but how it is found."""
 
     @property
     def key(self) -> str:
@@ -176,7 +181,8 @@ def accept_query(texts: Sequence[str], parameters: Parameters, settings: Setting
     scope: Dataset | Scope = Scope.STATED if analysis.has_dataset else Scope.UNION
     if default or named:
         scope = Dataset(default, named)
-    return Query(texts[0], scope, analysis, is_get)
+    is_explained = any(name == "explain" and value not in {"", "0"} for name, value in parameters)
+    return Query(texts[0], scope, analysis, is_get, is_explained)
 
 
 def graphs(parameters: Parameters, wanted: str) -> tuple[NamedNode, ...]:
@@ -194,6 +200,8 @@ def graphs(parameters: Parameters, wanted: str) -> tuple[NamedNode, ...]:
 
 def run(request: Request, serving: Serving, settings: Settings, query: Query) -> Response:
     """Answer an accepted query; called in a query thread, where everything the engine makes also ends."""
+    if query.is_explained:
+        return PlainTextResponse(explained(understood(serving.source.explain, query)), headers={"Vary": "Accept"})
     forms = forms_of_query(query.analysis.form)
     form = choose_form(request, (*forms, HTML))
     tag = entity_tag(serving, form, query.key) if query.is_get and query.analysis.is_repeatable else None
@@ -205,11 +213,22 @@ def run(request: Request, serving: Serving, settings: Settings, query: Query) ->
 
 def evaluate(serving: Serving, query: Query, form: Form) -> bytes:
     """Run a query and write its answer. Raises RequestError if the engine does not understand it."""
+    found = understood(serving.source.answer, query)
+    return write_answer(found, form, query.analysis.variables, serving.prefixes)
+
+
+def understood(ask: Callable[[str, Dataset | Scope], T], query: Query) -> T:
+    """Ask a query. Raises RequestError if the engine does not understand it."""
     try:
-        found = serving.source.answer(query.text, query.scope)
+        return ask(query.text, query.scope)
     except SyntaxError as error:
         raise bad_request(syntax_text(str(error), query.text)) from error
-    return write_answer(found, form, query.analysis.variables, serving.prefixes)
+
+
+def explained(found: Explained) -> str:
+    """Say how a query is answered: what the columns were asked, and what the store is then."""
+    parts = [f"# {patterns}\n# {rows:,} rows\n{sql}\n" for patterns, sql, rows in found.stars]
+    return "\n".join([*parts, found.query or "# The store answers the query as it is."]) + "\n"
 
 
 def syntax_text(message: str, text: str) -> str:
@@ -229,10 +248,7 @@ def syntax_text(message: str, text: str) -> str:
 
 def result_page(serving: Serving, settings: Settings, query: Query, forms: tuple[Form, ...]) -> bytes:
     """Make the page of a result: a table with links and labels, and the way to the other forms."""
-    try:
-        found = serving.source.answer(query.text, query.scope)
-    except SyntaxError as error:
-        raise bad_request(syntax_text(str(error), query.text)) from error
+    found = understood(serving.source.answer, query)
     limit = settings.html_rows
     if isinstance(found, QueryBoolean):
         result = Result([], [], 0, bool(found))

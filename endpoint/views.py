@@ -349,7 +349,7 @@ def members(serving: Serving, dataset: NamedNode, folder: FolderRecord | None, s
             found = row_subjects(table, metadata, serving.site.iri(f"/data/{folder.name}/{file}"), start, count)
             if found and all(map(serving.source.has, found)):
                 return found
-    rows = serving.source.select(page_query("observations"), {"dataset": dataset})
+    rows = serving.source.select(page_query("observations"), {"dataset": dataset}, start + count)
     listed = (row["observation"] for row in islice(rows, start, start + count))
     return [term for term in listed if isinstance(term, NamedNode)]
 

@@ -13,6 +13,7 @@ import importlib.metadata
 import io
 import json
 import platform
+import re
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
@@ -38,6 +39,7 @@ from loader.release import (
     count_quads,
     file_record,
     open_release,
+    read_cube,
 )
 from loader.releases import KEEP, claimed, explained, staging, swap_in
 from loader.reuse import Reusable, common_fingerprint, find_reusable, fingerprint, folder_files, take_over
@@ -52,10 +54,10 @@ if TYPE_CHECKING:
 
     from loader.mapping import Mapping
     from loader.progress import Watcher
-    from loader.release import Release
+    from loader.release import CubeRecord, Release
 
 SOFTWARE: Final = ("dwpld", "polars", "pyoxigraph")
-PARTS: Final = ("dumps", "queries", "reports", "tables")
+PARTS: Final = ("cubes", "dumps", "queries", "reports", "tables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ def _workshop(work: Work, name: str) -> Workshop:
         once=work.once,
         tables=work.directory / "tables",
         triples=work.directory / "triples",
+        cubes=work.directory / "cubes",
         sources=work.plan.sources,
         earlier=work.previous,
         counted=lambda triples: work.watcher.counted(name, triples),
@@ -237,7 +240,8 @@ def _store(work: Work) -> Manifest:
     quads = Stream(_dump_all(work, hashes))
     store.bulk_load(input=io.BufferedReader(quads, 1 << 20), format=RdfFormat.N_QUADS)
     store.optimize()
-    counts = count_quads(store)
+    _check_observations(work, store)
+    counts = count_quads(store, filter(None, (_cube(work, part) for part in work.parts)))
     work.watcher.finished("graph store", sum(counts.values()), "quads")
     with gzip.open(work.directory / "dumps" / "catalogue.nq.gz") as dump:
         (work.directory / "catalogue.nq").write_bytes(dump.read())
@@ -274,13 +278,48 @@ def _dump_all(work: Work, hashes: hashlib._Hash) -> Iterator[bytes]:
             quads = _unpacked(part.dump)
         else:
             quads = _dump(part.triples, part.graph, dumps / f"{part.triples.stem}.nq.gz")
-        yield from _hashed(quads, hashes)
+        yield from _without_observations(_hashed(quads, hashes), _cube(work, part))
     for name, graph, triples in (
         ("ontology", work.uris.ontology(), work.vocabulary.triples),
         ("catalogue", work.uris.catalogue(), tuple(_catalogue(work))),
     ):
         path = _write(work, name, list(dict.fromkeys(triples)))
         yield from _hashed(_dump(path, graph, dumps / f"{name}.nq.gz"), hashes)
+
+
+def _cube(work: Work, part: Converted | Reusable) -> CubeRecord | None:
+    """Give the columns of a folder, if it is a cube that has them."""
+    if isinstance(part, Converted):
+        return part.cube
+    path = work.directory / "cubes" / f"{part.mapping.name}.json"
+    return read_cube(path) if part.record.kind == "cube" and path.exists() else None
+
+
+def _without_observations(quads: Iterator[bytes], cube: CubeRecord | None) -> Iterator[bytes]:
+    """Pass on what goes into the graph store, in pieces of whole lines: all but what the columns of the cube say."""
+    if cube is None:
+        yield from quads
+        return
+    lines = re.compile(b"(?:^<%b[^\\n]*\\n)+" % re.escape(cube.prefix.encode()), re.MULTILINE)
+    for piece in quads:
+        yield lines.sub(b"", piece)
+
+
+def _check_observations(work: Work, store: Store) -> None:
+    """Check that no observation of a cube is a subject outside its columns. Raises ProblemsError."""
+    cubes = [cube for part in work.parts if (cube := _cube(work, part)) is not None]
+    if not cubes:
+        return
+    found = store.query("SELECT DISTINCT ?s ?g WHERE { GRAPH ?g { ?s ?p ?o } }")
+    problems = []
+    for row in found:  # type: ignore[union-attr]
+        subject, graph = row["s"].value, row["g"].value
+        if cube := next((cube for cube in cubes if subject.startswith(cube.prefix)), None):
+            message = f"<{subject}> is an observation of {cube.name}, but is described outside its table as well"
+            hint = "say it in a column of the table, or give the thing another address"
+            problems.append(Problem("CUBE-07", graph, message, hint))
+    if problems:
+        raise ProblemsError(problems)
 
 
 def _hashed(quads: Iterator[bytes], hashes: hashlib._Hash) -> Iterator[bytes]:
@@ -294,8 +333,8 @@ def _hashed(quads: Iterator[bytes], hashes: hashlib._Hash) -> Iterator[bytes]:
 
 def _unpacked(dump: Path) -> Iterator[bytes]:
     with gzip.open(dump) as quads:
-        while piece := quads.read(1 << 22):
-            yield piece
+        while piece := quads.readlines(1 << 22):
+            yield b"".join(piece)
 
 
 def _dump(triples: Path, graph: NamedNode, target: Path) -> Iterator[bytes]:
@@ -328,9 +367,12 @@ class Stream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        """Fill the buffer with the next bytes; 0 at the end."""
-        if not self.rest:
-            self.rest = memoryview(next(self.pieces, b""))
+        """Fill the buffer with the next bytes; 0 at the end, and not before: a piece may be empty."""
+        while not self.rest:
+            piece = next(self.pieces, None)
+            if piece is None:
+                return 0
+            self.rest = memoryview(piece)
         target = memoryview(buffer)
         size = min(len(target), len(self.rest))
         target[:size] = self.rest[:size]
@@ -348,6 +390,8 @@ def _record(work: Work, converted: Converted, quads: int) -> FolderRecord:
         shutil.copy(query, queries)
     outputs = [*_published(mapping), f"dumps/{stem}.nq.gz", f"reports/{stem}.json"]
     outputs += [f"queries/{mapping.name}/{query.name}" for query in mapping.queries]
+    if converted.cube is not None:
+        outputs += [f"cubes/{mapping.name}.{kind}" for kind in ("parquet", "json")]
     rows_read = sum(reading.rows_read for reading in tidied.readings) if tidied.readings else converted.rows
     return FolderRecord(
         name=mapping.name,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pyoxigraph import Literal, RdfFormat, Triple, serialize
 
 from loader.catalogue import graph_triples, version_node
+from loader.columns import Observations
 from loader.csvw.convert import convert_table
 from loader.disclosure import check_release
 from loader.errors import Problem, ProblemsError
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
     from loader.integrity import Cells
     from loader.mapping import Mapping, TableMapping
-    from loader.release import Release
+    from loader.release import CubeRecord, Release
     from loader.uris import Uris
 
 _OF_CODE: Final = re.compile(
@@ -130,6 +131,8 @@ class Converted:
     is_cube: bool
     shared_with: tuple[str, ...]
     """Folders in whose graphs the triples are that this one states as well."""
+    cube: CubeRecord | None
+    """Its observations as columns; None if it has none, or they are stored as triples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,8 @@ class Workshop:
     """Directory for published tables, a folder for each mapping."""
     triples: Path
     """Directory for N-Triples."""
+    cubes: Path
+    """Directory for the columns of cubes."""
     sources: Path | None
     earlier: Release | None
     """The release that is current, with which small counts are compared."""
@@ -168,15 +173,19 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
     take_out_markers(mapping, tidied.tables[mapping.main.name], shown, shop.vocabulary.with_more(own))
     path = shop.triples / f"{'codes-' if mapping.is_code_list else ''}{mapping.name}.nt"
     problems: list[Problem] = []
+    observations = Observations(shop.uris.observations(mapping.name))
     with path.open("wb") as stream:
-        stream.write(shop.once.new(to_ntriples(own.triples)))
+        stream.write(shop.once.new(declarations := to_ntriples(own.triples)))
+        observations.note_other(declarations)
         for table in mapping.tables:
             for chunk in _checked(table, tidied, problems, is_published=is_published):
                 shop.counted(chunk.count(b"\n"))
                 if table is not mapping.main or mapping.is_code_list:
                     shop.code_lists.note_lines(chunk)
+                    observations.note_other(chunk)
                     stream.write(shop.once.new(chunk))
                 else:  # observations and records are described by their own dataset alone
+                    observations.note(chunk)
                     stream.write(chunk)
         if problems:
             raise ProblemsError(problems)
@@ -209,7 +218,16 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         shutil.copy(table.document, shop.tables / mapping.name)
     graph = version_node(mapping, shop.uris)
     shared_with = tuple(sorted(shop.once.shared_with))
-    return Converted(mapping, tidied, graph, path, cells.rows.height, structure is not None, shared_with)
+    cube = _columns(mapping, observations, graph, shop) if structure is not None else None
+    return Converted(mapping, tidied, graph, path, cells.rows.height, structure is not None, shared_with, cube)
+
+
+def _columns(mapping: Mapping, observations: Observations, graph: NamedNode, shop: Workshop) -> CubeRecord | None:
+    """Write the observations of a cube as columns, and say so if they cannot be."""
+    cube = observations.write(shop.cubes / f"{mapping.name}.parquet", mapping.name, graph.value)
+    if cube is None:
+        shop.said(f"{mapping.name}: its observations are stored as triples, because {observations.unfit}")
+    return cube
 
 
 def _tables_of(mapping: Mapping, shop: Workshop) -> Tidied:

@@ -1,8 +1,9 @@
 """A release: a directory, complete and never changed, that the endpoint serves.
 
     OUT/releases/<time>-<hash>/
-        graph/           Oxigraph store: every quad of the release, each dataset in its own named graph
-        dumps/           <folder>.nq.gz: the same quads by folder, by table and row (code lists: codes-<list>.nq.gz)
+        graph/           Oxigraph store: every quad but those in cubes/, each dataset in its own named graph
+        dumps/           <folder>.nq.gz: every quad by folder, by table and row (code lists: codes-<list>.nq.gz)
+        cubes/           <folder>.parquet: the observations of a cube, not in graph/; <folder>.json: its columns
         tables/          <folder>/<table>.csv and its metadata, as published for download
         reports/         <folder>.json, named as the dumps: rows read, loaded and left out, by file and reason
         queries/         example queries of the datasets, <folder>/<name>.rq
@@ -24,13 +25,17 @@ from typing import TYPE_CHECKING, Final
 from loader.errors import MisuseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pyoxigraph import Store
 
-MANIFEST_FORMAT: Final = 2
+MANIFEST_FORMAT: Final = 3
 CURRENT: Final = "current"
 RELEASES: Final = "releases"
+TERM: Final = "term"
+INTEGER: Final = "integer"
+DECIMAL: Final = "decimal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,40 @@ class FileRecord:
     path: str
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CubeColumn:
+    """What one column of a cube holds: the values of a predicate, one a row at most."""
+
+    predicate: str
+    kind: str
+    """`term`: terms in N-Triples; `integer`, `decimal`: numbers, of which the terms are the shortest forms."""
+    name: str | None
+    """Name of the column in the Parquet file; None if every row has the same value."""
+    term: str | None
+    """The term that every row has; None if they differ."""
+    missing: int
+    """Rows without a value."""
+    scale: int
+    """Decimal places of the numbers."""
+    largest: str
+    """Greatest absolute value of the numbers; empty for terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class CubeRecord:
+    """A cube whose observations are columns: `cubes/<folder>.json`.
+
+    Everything whose address begins with `prefix` is an observation in it, and is a subject nowhere else in the release.
+    """
+
+    name: str
+    graph: str
+    prefix: str
+    rows: int
+    triples: int
+    columns: tuple[CubeColumn, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +161,14 @@ class Release:
             message = f"{self.path}: the graph cannot be opened ({error}); run `dwpld build`"
             raise MisuseError(message) from error
 
+    def cubes(self) -> tuple[CubeRecord, ...]:
+        """Give the cubes whose observations are columns. Raises MisuseError if one is damaged."""
+        return tuple(read_cube(path) for path in sorted((self.path / "cubes").glob("*.json")))
+
+    def columns(self, cube: CubeRecord) -> Path:
+        """Give the Parquet file of a cube."""
+        return self.path / "cubes" / f"{cube.name}.parquet"
+
     def table(self, folder: str, file: str) -> Path | None:
         """Find a published table (or its metadata) of a folder; None if the release has no such file."""
         path = self.path / "tables" / folder / file
@@ -130,10 +177,13 @@ class Release:
         return path if known else None
 
 
-def count_quads(store: Store) -> dict[str, int]:
-    """Count the quads of each named graph."""
+def count_quads(store: Store, cubes: Iterable[CubeRecord]) -> dict[str, int]:
+    """Count the quads of each named graph, in the store and in columns."""
     found = store.query("SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g")
-    return {row["g"].value: int(row["n"].value) for row in found}  # type: ignore[union-attr]
+    counts = {row["g"].value: int(row["n"].value) for row in found}  # type: ignore[union-attr]
+    for cube in cubes:
+        counts[cube.graph] = counts.get(cube.graph, 0) + cube.triples
+    return counts
 
 
 def file_record(path: Path, name: str) -> FileRecord:
@@ -164,6 +214,17 @@ def _folder_record(raw: dict[str, object]) -> FolderRecord:
         raw[key] = tuple(FileRecord(**record) for record in raw[key])  # type: ignore[attr-defined]
     raw["shared_with"] = tuple(raw["shared_with"])  # type: ignore[arg-type]
     return FolderRecord(**raw)  # type: ignore[arg-type]
+
+
+def read_cube(path: Path) -> CubeRecord:
+    """Read what the columns of a cube are. Raises MisuseError if that is damaged."""
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        columns = tuple(CubeColumn(**column) for column in raw.pop("columns"))
+        return CubeRecord(**raw, columns=columns)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{path} is damaged ({error.__class__.__name__}); run `dwpld build`"
+        raise MisuseError(message) from error
 
 
 def open_release(path: Path) -> Release:

@@ -181,7 +181,7 @@ def _dump_damage(release: Release) -> list[str]:
 def _graph_damage(release: Release) -> list[str]:
     """Open the graph and count its quads."""
     try:
-        counts = count_quads(release.store())
+        counts = count_quads(release.store(), release.cubes())
     except (MisuseError, OSError, RuntimeError) as error:  # the engine says RuntimeError for what is damaged
         return [f"graph: {error}"]
     folders = release.manifest.folders

@@ -59,6 +59,10 @@ class Uris:
         """`/data/{ds}`: a dataset, evergreen."""
         return self.node(f"data/{dataset}")
 
+    def observations(self, dataset: str) -> str:
+        """`/data/{ds}/obs/`: what the addresses of the observations of a dataset begin with."""
+        return f"{self.dataset(dataset).value}/obs/"
+
     def version(self, dataset: str, edition: str, version: int) -> NamedNode:
         """`/data/{ds}/editions/{e}/versions/{n}`: one version of an edition, and its named graph."""
         return self.node(f"data/{dataset}/editions/{edition}/versions/{version}")

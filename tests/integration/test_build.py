@@ -20,6 +20,7 @@ from loader.mapping import packaged_mappings
 from loader.progress import LogWatcher
 from loader.release import Release, open_release
 from tests.integration import tiny
+from tests.integration.holding import ask, stored_quads
 
 BASE = "http://127.0.0.1:8000"
 QB = "PREFIX qb: <http://purl.org/linked-data/cube#> "
@@ -37,10 +38,10 @@ def test_a_release_answers_queries(tmp_path: Path) -> None:
     record = release.manifest.folder("tiny")
     assert record is not None
     assert (record.kind, record.rows, record.rows_read, record.is_sample) == ("cube", 4, 4, False)
-    rows = release.store().query(
+    rows = ask(
+        release,
         QB + f"SELECT (SUM(?n) AS ?sum) (COUNT(?o) AS ?count) WHERE {{ ?o qb:dataSet <{BASE}/data/tiny> ; "
         f"<{BASE}/def/measure/households> ?n }}",
-        use_default_graph_as_union=True,
     )
     row = next(iter(rows))  # type: ignore[arg-type]
     assert (row["sum"].value, row["count"].value) == ("100", "4")
@@ -85,7 +86,7 @@ def test_the_dumps_are_the_store(tmp_path: Path) -> None:
     lines: set[str] = set()
     for dump in (release.path / "dumps").iterdir():
         lines |= set(gzip.decompress(dump.read_bytes()).decode().splitlines())
-    assert lines == {f"{quad} ." for quad in release.store()}
+    assert lines == {f"{quad} ." for quad in stored_quads(release)}
 
 
 @pytest.mark.parametrize(

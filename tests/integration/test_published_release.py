@@ -13,6 +13,8 @@ import openpyxl
 import pytest
 from pyoxigraph import NamedNode, QuerySolutions
 
+from tests.integration.holding import ask, stored_quads
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,7 +39,7 @@ MONTHS = {
 
 
 def select(release: Release, query: str) -> list[list[str]]:
-    found = release.store().query(PREFIXES + query, base_iri=f"{BASE}/", use_default_graph_as_union=True)
+    found = ask(release, PREFIXES + query)
     assert isinstance(found, QuerySolutions)
     return [[term.value if term is not None else "" for term in row] for row in found]
 
@@ -255,7 +257,7 @@ def test_every_area_has_its_ons_address(published_release: Release) -> None:
 
 
 def test_no_blank_node_is_published(published_release: Release) -> None:
-    for quad in published_release.store():
+    for quad in stored_quads(published_release):
         assert isinstance(quad.subject, NamedNode)
         assert quad.object.__class__.__name__ in {"NamedNode", "Literal"}
 

@@ -56,7 +56,8 @@ def command(mappings: Path, out: Path, *more: str) -> list[str]:
 
 def answers(out: Path) -> int:
     """Ask the release that is current."""
-    return sum(count_quads(open_release(out / "current").store()).values())
+    release = open_release(out / "current")
+    return sum(count_quads(release.store(), release.cubes()).values())
 
 
 def left_over(out: Path) -> list[str]:

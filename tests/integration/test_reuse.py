@@ -10,8 +10,9 @@ import pytest
 
 from loader.build import Plan, build
 from loader.progress import LogWatcher
-from loader.release import open_release
+from loader.release import MANIFEST_FORMAT, open_release
 from tests.integration import tiny
+from tests.integration.holding import stored_quads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,8 +70,8 @@ def quads(release: Release) -> list[str]:
 
 
 def stored(release: Release) -> list[str]:
-    """Give all quads of a release, from its store."""
-    return sorted(f"{quad} ." for quad in release.store())
+    """Give all quads of a release, from its store and its columns."""
+    return sorted(f"{quad} ." for quad in stored_quads(release))
 
 
 def test_an_equal_build_takes_everything_over_and_is_equal(tmp_path: Path) -> None:
@@ -166,5 +167,5 @@ def test_another_address_takes_nothing_over(tmp_path: Path) -> None:
 def test_a_release_of_another_format_is_passed_over(tmp_path: Path) -> None:
     mappings, out = write_mappings(tmp_path), tmp_path / "out"
     first, _ = make(mappings, out)
-    in_file(first.path / "manifest.json", '"format": 2', '"format": 1')
+    in_file(first.path / "manifest.json", f'"format": {MANIFEST_FORMAT}', '"format": 1')
     assert make(mappings, out)[1] == []

@@ -1,0 +1,1 @@
+"""SPARQL over cubes whose observations are columns (docs/cubes.md)."""

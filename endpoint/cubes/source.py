@@ -1,0 +1,149 @@
+"""A release whose cubes are columns, as a set of quads: the store and the columns together (docs/cubes.md)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pyoxigraph import NamedNode, QuerySolutions, Store, Triple
+
+from endpoint.cubes.filling import Filler
+from endpoint.cubes.parser import read_query
+from endpoint.cubes.refusal import RefusalError
+from endpoint.cubes.rewrite import Context, Rewriter
+from endpoint.cubes.stars import Place
+from endpoint.cubes.store import Stored, to_term
+from endpoint.cubes.syntax import Item, Query, Var, visible
+from endpoint.cubes.writing import write_pattern, write_query
+from endpoint.source import Dataset, Explained, Scope, StoreSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from endpoint.cubes.columns import Columns, Cube
+    from endpoint.source import Answer, Term
+
+
+class CubeSource:
+    """The graph store of a release, and the columns of its cubes."""
+
+    def __init__(self, store: Store, columns: Columns, base: str) -> None:
+        self._quads = store
+        self._store = StoreSource(store, base)
+        self._columns = columns
+        self._base_iri = f"{base}/"
+
+    def answer(self, query: str, scope: Dataset | Scope) -> Answer:
+        """Answer a query of a client. Raises RefusalError if that cannot be done within the limits."""
+        Store().query(query, base_iri=self._base_iri)  # whether it is a query
+        try:
+            parsed = read_query(query, self._base_iri)
+            if parsed.form == "DESCRIBE":
+                return self._describe(parsed, scope)
+            text = self._rewritten(parsed, scope, {}).query
+        except RecursionError as error:
+            msg = "it is nested too deeply"
+            raise RefusalError(msg, "write it with fewer brackets") from error
+        return self._store.answer(text or query, scope)
+
+    def explain(self, query: str, scope: Dataset | Scope) -> Explained:
+        """Show how a query is answered."""
+        Store().query(query, base_iri=self._base_iri)
+        parsed = read_query(query, self._base_iri)
+        is_made = parsed.form == "DESCRIBE"
+        return self._rewritten(_as_select(parsed) if is_made else parsed, scope, {}, is_made=is_made)
+
+    def _rewritten(
+        self, query: Query, scope: Dataset | Scope, known: Mapping[str, str], *, is_made: bool = False
+    ) -> Explained:
+        default, named = self._cubes(query, scope)
+        dataset = " ".join(
+            [f"FROM {g}" for g in query.default_graphs] + [f"FROM NAMED {g}" for g in query.named_graphs]
+        )
+        stored = Stored(self._quads, partial(self._store.answer, scope=scope))
+        rewriter = Rewriter(self._columns, stored, query.prologue, dataset)
+        rewriter.query(query, Context(Place(default), named, known=dict(known)))
+        if not rewriter.found and not rewriter.is_changed and not is_made:
+            return Explained((), "")
+        if query.selected == []:
+            msg = "it selects all variables, and has none"
+            raise RefusalError(msg, "ask with ASK, or give the blank nodes names")
+        filler = Filler(rewriter, query)
+        filler.fill()
+        stars = tuple((" ".join(map(write_pattern, block.patterns)), sql, rows) for block, sql, rows in filler.asked)
+        return Explained(stars, write_query(query))
+
+    def _cubes(self, query: Query, scope: Dataset | Scope) -> tuple[tuple[Cube, ...], tuple[Cube, ...]]:
+        """Give the cubes in the default graph, as often as they are there, and those in named graphs."""
+        every = self._columns.cubes
+        if scope is Scope.UNION:
+            return every, every
+        if isinstance(scope, Dataset):
+            default, named = [str(graph) for graph in scope.default], [str(graph) for graph in scope.named]
+        else:
+            default, named = query.default_graphs, query.named_graphs
+        return (
+            tuple(cube for graph in default for cube in every if f"<{cube.record.graph}>" == graph),
+            tuple(cube for cube in every if f"<{cube.record.graph}>" in named),
+        )
+
+    def _describe(self, query: Query, scope: Dataset | Scope) -> Answer:
+        """Answer DESCRIBE: what the store says of each thing, and what the columns say."""
+        cubes, _ = self._cubes(query, scope)
+        dataset = " ".join(f"FROM {graph}" for graph in query.default_graphs)
+        constants = [term for term in query.described if not isinstance(term, Var)]
+        select = _as_select(query)
+        things = dict.fromkeys(constants)
+        if select.selected:
+            found = self._store.answer(self._rewritten(select, scope, {}, is_made=True).query, scope)
+            assert isinstance(found, QuerySolutions), "it was made a SELECT"
+            count = len(found.variables)
+            things.update((str(row[n]), None) for row in found for n in range(count) if isinstance(row[n], NamedNode))
+        others = [thing for thing in things if thing.startswith("<")]
+        triples: list[str] = []
+        for thing in others:
+            cube = self._columns.cube_of(thing)
+            if cube is not None and cube in cubes:
+                triples += [f"({thing} {p} {o})" for p, o, _ in self._columns.triples_of(thing)]
+        if others:
+            described = self._store.answer(f"DESCRIBE {' '.join(others)} {dataset}", scope)
+            triples += [f"({t.subject} {t.predicate} {t.object})" for t in described]  # type: ignore[union-attr]
+        rows = " ".join(dict.fromkeys(triples))
+        text = f"CONSTRUCT {{ ?s ?p ?o }} {dataset} WHERE {{ VALUES (?s ?p ?o) {{ {rows} }} }}"
+        return self._store.answer(text, scope)
+
+    def select(self, query: str, bindings: Mapping[str, Term], limit: int | None = None) -> Iterator[dict[str, Term]]:
+        """Give the rows of one of our own SELECT queries."""
+        parsed = read_query(query, self._base_iri)
+        if limit is not None and parsed.limit is None:
+            parsed.limit = limit
+        known = {name: str(term) for name, term in bindings.items()}
+        return self._store.select(self._rewritten(parsed, Scope.UNION, known, is_made=True).query, bindings)
+
+    def about(self, subjects: Iterable[NamedNode], *predicates: NamedNode) -> Iterator[Triple]:
+        """Give the triples of some subjects in any graph, each once."""
+        wanted = {str(predicate) for predicate in predicates}
+        for subject in dict.fromkeys(subjects):
+            if self._columns.cube_of(str(subject)) is None:
+                yield from self._store.about([subject], *predicates)
+                continue
+            for predicate, target, _ in self._columns.triples_of(str(subject)):
+                if not wanted or predicate in wanted:
+                    yield Triple(subject, NamedNode(predicate[1:-1]), to_term(target))
+
+    def has(self, subject: NamedNode) -> bool:
+        """Tell whether anything is said of a subject."""
+        return self._columns.has_subject(str(subject)) or self._store.has(subject)
+
+
+def _as_select(query: Query) -> Query:
+    """Ask for what DESCRIBE is about."""
+    names = [term.name for term in query.described if isinstance(term, Var)]
+    if not query.described:
+        names = visible(query.where)
+    query.form = "SELECT"
+    query.selected = [Item(None, name) for name in names]
+    query.described = []
+    if query.limit is None and query.offset is None:
+        query.duplicates = "DISTINCT"
+    return query
