@@ -64,6 +64,24 @@ class CubeColumn:
     """Decimal places of the numbers."""
     largest: str
     """Greatest absolute value of the numbers; empty for terms."""
+    published: str | None = None
+    """Name of the column of terms as published, null where they are as stored; None if all are as stored."""
+    published_term: str | None = None
+    """The term that every row has, as published; None if it is as stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPart:
+    """A part of the addresses of observations: text that all have, or what a column says."""
+
+    text: str
+    """Text that all have; empty if a column says it."""
+    column: str | None = None
+    """Name of a column of terms in the Parquet file."""
+    before: str = ""
+    """What each term of the column begins with, that is no part of the address."""
+    after: str = ""
+    """What each term of the column ends with, that is no part of the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,8 @@ class CubeRecord:
     rows: int
     triples: int
     columns: tuple[CubeColumn, ...]
+    key: tuple[KeyPart, ...] = ()
+    """How addresses follow from columns, in order and after `prefix`; empty if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +241,8 @@ def read_cube(path: Path) -> CubeRecord:
     try:
         raw = json.loads(path.read_text("utf-8"))
         columns = tuple(CubeColumn(**column) for column in raw.pop("columns"))
-        return CubeRecord(**raw, columns=columns)
+        key = tuple(KeyPart(**part) for part in raw.pop("key"))
+        return CubeRecord(**raw, columns=columns, key=key)
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{path} is damaged ({error.__class__.__name__}); run `dwpld build`"
         raise MisuseError(message) from error
