@@ -13,12 +13,12 @@ import importlib.metadata
 import io
 import json
 import platform
-import re
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,7 @@ from pyoxigraph import NamedNode, RdfFormat, Store, Triple
 
 from loader.catalogue import catalogue_triples, dataset_triples
 from loader.disclosure import Built, check_overlaps
+from loader.dumps import Stream
 from loader.errors import MisuseError, Problem, ProblemsError
 from loader.folder import CodeLists, Converted, Once, Workshop, convert_folder, shown_name, to_ntriples
 from loader.gate.discretion import discreet
@@ -48,9 +49,7 @@ from loader.uris import DEFAULT_BASE, Uris
 from loader.vocabulary import Vocabulary, packaged_ontology, read_vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from typing_extensions import Buffer
+    from collections.abc import Iterable, Iterator
 
     from loader.mapping import Mapping
     from loader.progress import Watcher
@@ -277,14 +276,18 @@ def _dump_all(work: Work, hashes: hashlib._Hash) -> Iterator[bytes]:
         if isinstance(part, Reusable):
             quads = _unpacked(part.dump)
         else:
-            quads = _dump(part.triples, part.graph, dumps / f"{part.triples.stem}.nq.gz")
-        yield from _without_observations(_hashed(quads, hashes), _cube(work, part))
+            lines = chain(_pieces(part.table), _pieces(part.triples))
+            quads = _dump(lines, part.graph, dumps / f"{part.triples.stem}.nq.gz")
+        yield from _hashed(quads, hashes)
+        if (cube := _cube(work, part)) is not None:
+            for kind in ("parquet", "json"):
+                hashes.update(bytes.fromhex(file_record(work.directory / f"cubes/{cube.name}.{kind}", "").sha256))
     for name, graph, triples in (
         ("ontology", work.uris.ontology(), work.vocabulary.triples),
         ("catalogue", work.uris.catalogue(), tuple(_catalogue(work))),
     ):
         path = _write(work, name, list(dict.fromkeys(triples)))
-        yield from _hashed(_dump(path, graph, dumps / f"{name}.nq.gz"), hashes)
+        yield from _hashed(_dump(_pieces(path), graph, dumps / f"{name}.nq.gz"), hashes)
 
 
 def _cube(work: Work, part: Converted | Reusable) -> CubeRecord | None:
@@ -293,16 +296,6 @@ def _cube(work: Work, part: Converted | Reusable) -> CubeRecord | None:
         return part.cube
     path = work.directory / "cubes" / f"{part.mapping.name}.json"
     return read_cube(path) if part.record.kind == "cube" and path.exists() else None
-
-
-def _without_observations(quads: Iterator[bytes], cube: CubeRecord | None) -> Iterator[bytes]:
-    """Pass on what goes into the graph store, in pieces of whole lines: all but what the columns of the cube say."""
-    if cube is None:
-        yield from quads
-        return
-    lines = re.compile(b"(?:^<%b[^\\n]*\\n)+" % re.escape(cube.prefix.encode()), re.MULTILINE)
-    for piece in quads:
-        yield lines.sub(b"", piece)
 
 
 def _check_observations(work: Work, store: Store) -> None:
@@ -337,47 +330,26 @@ def _unpacked(dump: Path) -> Iterator[bytes]:
             yield b"".join(piece)
 
 
-def _dump(triples: Path, graph: NamedNode, target: Path) -> Iterator[bytes]:
+def _pieces(triples: Path) -> Iterator[bytes]:
+    with triples.open("rb") as lines:
+        while piece := lines.readlines(1 << 22):
+            yield b"".join(piece)
+
+
+def _dump(pieces: Iterable[bytes], graph: NamedNode, target: Path) -> Iterator[bytes]:
     """Write N-Triples as compressed N-Quads of one graph, and yield the same uncompressed.
 
     No time or name goes into the gzip header, so equal content makes equal files.
     """
     end = f" <{graph.value}> .\n".encode()
     with (
-        triples.open("rb") as lines,
         target.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=1, mtime=0) as dump,
     ):
-        while piece := lines.readlines(1 << 22):
-            quads = b"".join(piece).replace(b" .\n", end)
+        for piece in pieces:
+            quads = piece.replace(b" .\n", end)
             dump.write(quads)
             yield quads
-
-
-class Stream(io.RawIOBase):
-    """A readable file made of pieces of bytes, as they come."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        super().__init__()
-        self.pieces = pieces
-        self.rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        """Fill the buffer with the next bytes; 0 at the end, and not before: a piece may be empty."""
-        while not self.rest:
-            piece = next(self.pieces, None)
-            if piece is None:
-                return 0
-            self.rest = memoryview(piece)
-        target = memoryview(buffer)
-        size = min(len(target), len(self.rest))
-        target[:size] = self.rest[:size]
-        self.rest = self.rest[size:]
-        return size
 
 
 def _record(work: Work, converted: Converted, quads: int) -> FolderRecord:

@@ -24,6 +24,7 @@ from loader.gate.layout import read_layout
 from loader.gate.personal import check_texts
 from loader.gate.policy import Layout
 from loader.integrity import LINE, check_cube, read_cells
+from loader.keyed import promised_key
 from loader.markers import take_out_markers
 from loader.persons import reviewed_in
 from loader.provenance import provenance_triples
@@ -125,8 +126,10 @@ class Converted:
     mapping: Mapping
     tidied: Tidied
     graph: NamedNode
+    table: Path
+    """N-Triples of the main table; if it has columns, those that are not in them."""
     triples: Path
-    """N-Triples of the folder's graph."""
+    """N-Triples of everything else in the folder's graph."""
     rows: int
     is_cube: bool
     shared_with: tuple[str, ...]
@@ -174,21 +177,23 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
     path = shop.triples / f"{'codes-' if mapping.is_code_list else ''}{mapping.name}.nt"
     problems: list[Problem] = []
     observations = Observations(shop.uris.observations(mapping.name))
+    main = path.with_suffix(".table.nt")
+    main.touch()
     with path.open("wb") as stream:
         stream.write(shop.once.new(declarations := to_ntriples(own.triples)))
         observations.note_other(declarations)
         for table in mapping.tables:
+            if table is mapping.main and not mapping.is_code_list:
+                _observe(table, tidied, observations, main, shop, problems, is_published=is_published)
+                continue
             for chunk in _checked(table, tidied, problems, is_published=is_published):
                 shop.counted(chunk.count(b"\n"))
-                if table is not mapping.main or mapping.is_code_list:
-                    shop.code_lists.note_lines(chunk)
-                    observations.note_other(chunk)
-                    stream.write(shop.once.new(chunk))
-                else:  # observations and records are described by their own dataset alone
-                    observations.note(chunk)
-                    stream.write(chunk)
+                shop.code_lists.note_lines(chunk)
+                observations.note_other(chunk)
+                stream.write(shop.once.new(chunk))
         if problems:
             raise ProblemsError(problems)
+        cube = None if mapping.is_code_list else _columns(mapping, tidied, observations, main, shop)
         cells = _cells(mapping.main, tidied, is_published=is_published)
         declared = mapping.description.edition
         mapping = _dated(mapping, cells.rows, is_published=is_published)
@@ -218,16 +223,69 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         shutil.copy(table.document, shop.tables / mapping.name)
     graph = version_node(mapping, shop.uris)
     shared_with = tuple(sorted(shop.once.shared_with))
-    cube = _columns(mapping, observations, graph, shop) if structure is not None else None
-    return Converted(mapping, tidied, graph, path, cells.rows.height, structure is not None, shared_with, cube)
+    if cube is not None:
+        cube = _settled(mapping, tidied, cube, main, shop, is_cube=structure is not None)
+    return Converted(mapping, tidied, graph, main, path, cells.rows.height, structure is not None, shared_with, cube)
 
 
-def _columns(mapping: Mapping, observations: Observations, graph: NamedNode, shop: Workshop) -> CubeRecord | None:
-    """Write the observations of a cube as columns, and say so if they cannot be."""
-    cube = observations.write(shop.cubes / f"{mapping.name}.parquet", mapping.name, graph.value)
-    if cube is None:
+def _observe(
+    table: TableMapping,
+    tidied: Tidied,
+    observations: Observations,
+    main: Path,
+    shop: Workshop,
+    problems: list[Problem],
+    *,
+    is_published: bool,
+) -> None:
+    """Take the observations of the main table as columns, and write what else it says as triples.
+
+    What a table of observations or records says of its rows, no other dataset says: nothing is looked for elsewhere.
+    """
+    with main.open("wb") as stream:
+        for chunk in _checked(table, tidied, problems, observations, is_published=is_published):
+            shop.counted(chunk.count(b"\n"))
+            observations.note(chunk)
+            stream.write(observations.others(chunk))
+
+
+def _columns(
+    mapping: Mapping, tidied: Tidied, observations: Observations, main: Path, shop: Workshop
+) -> CubeRecord | None:
+    """Write the observations as columns; if they cannot be, write the whole main table as triples, and say why."""
+    parquet = shop.cubes / f"{mapping.name}.parquet"
+    key = promised_key(mapping.main.table, observations.prefix)
+    cube = observations.write(parquet, mapping.name, "", key)
+    if cube is None and observations.is_uncertain:  # rows that follow one another may be one observation
+        observations = Observations(observations.prefix)
+        for chunk in convert_table(mapping.main.table, tidied.tables[mapping.main.name]):
+            observations.note(chunk)
+        cube = observations.write(parquet, mapping.name, "", key)
+    if cube is None and not observations.is_none:
         shop.said(f"{mapping.name}: its observations are stored as triples, because {observations.unfit}")
+        _write_triples(mapping, tidied, main)
     return cube
+
+
+def _settled(
+    mapping: Mapping, tidied: Tidied, cube: CubeRecord, main: Path, shop: Workshop, *, is_cube: bool
+) -> CubeRecord | None:
+    """Say which graph the columns are of, now that it is known; throw them away if the table is no cube after all."""
+    described = shop.cubes / f"{mapping.name}.json"
+    if not is_cube:
+        described.unlink()
+        described.with_suffix(".parquet").unlink()
+        _write_triples(mapping, tidied, main)
+        return None
+    cube = replace(cube, graph=version_node(mapping, shop.uris).value)
+    cube.write(described)
+    return cube
+
+
+def _write_triples(mapping: Mapping, tidied: Tidied, main: Path) -> None:
+    """Write all that the main table says as triples."""
+    with main.open("wb") as stream:
+        stream.writelines(convert_table(mapping.main.table, tidied.tables[mapping.main.name]))
 
 
 def _tables_of(mapping: Mapping, shop: Workshop) -> Tidied:
@@ -299,11 +357,18 @@ def shown_name(table: TableMapping, *, is_published: bool) -> str:
     return f"{table.csv.name} as tidied" if is_published else str(table.csv)
 
 
-def _checked(table: TableMapping, tidied: Tidied, problems: list[Problem], *, is_published: bool) -> Iterator[bytes]:
+def _checked(
+    table: TableMapping,
+    tidied: Tidied,
+    problems: list[Problem],
+    observer: Observations | None = None,
+    *,
+    is_published: bool,
+) -> Iterator[bytes]:
     """Yield the triples of one table; its problems are noted under the name that the publisher knows."""
     path = tidied.tables[table.name]
     try:
-        yield from convert_table(table.table, path)
+        yield from convert_table(table.table, path, observer=observer)
     except ProblemsError as error:
         shown = shown_name(table, is_published=is_published)
         problems += [_renamed(problem, path, shown) for problem in error.problems]

@@ -2,7 +2,7 @@
 
     OUT/releases/<time>-<hash>/
         graph/           Oxigraph store: every quad but those in cubes/, each dataset in its own named graph
-        dumps/           <folder>.nq.gz: every quad by folder, by table and row (code lists: codes-<list>.nq.gz)
+        dumps/           <folder>.nq.gz: every quad of a folder but those in cubes/ (code lists: codes-<list>.nq.gz)
         cubes/           <folder>.parquet: the observations of a cube, not in graph/; <folder>.json: its columns
         tables/          <folder>/<table>.csv and its metadata, as published for download
         reports/         <folder>.json, named as the dumps: rows read, loaded and left out, by file and reason
@@ -100,6 +100,10 @@ class CubeRecord:
     key: tuple[KeyPart, ...] = ()
     """How addresses follow from columns, in order and after `prefix`; empty if that is not known."""
 
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", "utf-8")
+
 
 @dataclass(frozen=True, slots=True)
 class FolderRecord:
@@ -144,7 +148,7 @@ class Manifest:
     """UTC time, ISO 8601; the only clock reading in a release."""
     software: dict[str, str]
     content_sha256: str
-    """Hash over the hashes of all dumps: equal content, equal hash, whenever it was built."""
+    """Hash over the hashes of all dumps and columns: equal content, equal hash, whenever it was built."""
     folders: tuple[FolderRecord, ...]
 
     def folder(self, name: str) -> FolderRecord | None:

@@ -47,7 +47,7 @@ class Reusable:
 
     @property
     def dump(self) -> Path:
-        """Its quads, as N-Quads compressed with gzip."""
+        """Its quads, as N-Quads compressed with gzip, without those that are columns."""
         return self.release / next(file.path for file in self.record.outputs if file.path.startswith("dumps/"))
 
     def described(self, uris: Uris) -> Iterator[bytes]:

@@ -79,8 +79,9 @@ class AddressCheck:
 
 
 def address_check(converter: TableConverter) -> AddressCheck:
-    """Return the check for a table."""
-    templates = [t for plan in converter.plans for t in (plan.about, plan.property, plan.value) if t]
+    """Return the check for a table; columns without output make no addresses."""
+    plans = [plan for plan in converter.plans if not plan.column.suppress_output]
+    templates = [t for plan in plans for t in (plan.about, plan.property, plan.value) if t]
     templates = [template for template in templates if template.constant is None]
     used = {name for template in templates for name in template.names}
     places = ((i, plan.column.name) for i, plan in enumerate(converter.plans) if plan.column.name in used)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 import polars as pl
@@ -19,16 +19,28 @@ import polars as pl
 from loader.csvw import values
 from loader.csvw.addresses import MAX_CHARS, fault_of
 from loader.csvw.blocks import is_plain_dialect, parse_block, read_blocks
-from loader.csvw.emissions import NULL_KEY, Compiler, Derived, Emission, Part, UnsupportedError, Use, merged_parts
+from loader.csvw.emissions import (
+    NULL_KEY,
+    Compiler,
+    Derived,
+    Emission,
+    Part,
+    UnsupportedError,
+    Use,
+    expression,
+    merged_parts,
+)
+from loader.csvw.observed import plan_observed
 from loader.csvw.rdf import has_dots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from loader.csvw.cells import Cell
     from loader.csvw.dialect import Dialect
     from loader.csvw.keys import Key
     from loader.csvw.metadata import Column
+    from loader.csvw.observed import Observed, ObservedRows, Observer
     from loader.csvw.rdf import ColumnPlan, TableConverter
 
 SLICE_ROWS: Final = 4000
@@ -50,8 +62,8 @@ class Plain:
     column: Column
     derived: tuple[Derived, ...]
 
-    def derive(self, cells: pl.Series) -> dict[str, pl.Series] | None:
-        """Return the derived texts of a block, None if a cell is not plainly valid."""
+    def check(self, cells: pl.Series) -> pl.Series | None:
+        """Return the cells of a block, null where they stand for null; None if one is not plainly valid."""
         column = self.column
         is_null = cells.is_in(list(column.null))
         if is_null.any():
@@ -65,7 +77,7 @@ class Plain:
             return None
         if any(derived.is_relative for derived in self.derived) and known.str.starts_with(".").any():
             return None
-        return {derived.name: _wrap(cells, derived) for derived in self.derived}
+        return cells
 
 
 def _are_plain_in_addresses(cells: pl.Series) -> bool:
@@ -74,7 +86,8 @@ def _are_plain_in_addresses(cells: pl.Series) -> bool:
     return is_short and bool(cells.str.contains(_UNRESERVED).all()) and not cells.is_in([".", ".."]).any()
 
 
-def _wrap(cells: pl.Series, derived: Derived) -> pl.Series:
+def wrap(cells: pl.Series, derived: Derived) -> pl.Series:
+    """Return the derived texts of cells that are plainly valid."""
     if not derived.before and not derived.after:
         text = pl.lit(cells)
     else:
@@ -133,21 +146,25 @@ class Dictionary:
         self.dtype = pl.Categorical(self.categories)
         self.keeper = pl.Series([], dtype=self.dtype)  # categories live as long as a series that has them
 
-    def derive(self, cells: pl.Series) -> dict[str, pl.Series] | None:
-        """Return the derived texts of a block, None if a cell is in error or there are too many values."""
+    def look_up(self, cells: pl.Series) -> pl.Series | None:
+        """Return the numbers of the values of a block, or its cells if they are many; None if one is in error."""
         if self.is_full or (not self.size and cells.n_unique() > MAX_CATEGORIES // 4):
             self.is_full = True
-            return self.plain.derive(cells) if self.plain else None
+            return self.plain.check(cells) if self.plain else None
         with self.lock:
             codes = cells.cast(self.dtype).to_physical()
             known = self.categories.to_series()
             self.is_full = known.len() > MAX_CATEGORIES
             if known.len() > self.size:
                 self._add(known.slice(self.size).to_list())
-            texts, wrong = self.texts, self.wrong
-        if wrong and codes.is_in(wrong).any():
-            return None
-        return {derived.name: texts[derived.name].gather(codes) for derived in self.derived}
+            wrong = self.wrong
+        return None if wrong and codes.is_in(wrong).any() else codes
+
+    def text(self, found: pl.Series, derived: Derived) -> pl.Series:
+        """Return a derived text of each cell of a block that was looked up."""
+        if found.dtype.is_unsigned_integer():
+            return self.texts[derived.name].gather(found)
+        return wrap(found.cast(pl.String), derived)
 
     def _add(self, new: list[str]) -> None:
         """Parse values not met before."""
@@ -174,16 +191,19 @@ class Dictionary:
 
 @dataclass(slots=True)
 class Block:
-    """A piece of the file that ends with a row.
-
-    `texts` is None while, or because, the fast path does not vouch for it.
-    """
+    """A piece of the file that ends with a row."""
 
     data: bytes
     row_number: int
     source_number: int
-    texts: pl.DataFrame | None = None
+    rows: int = 0
+    """0 while, or because, the fast path does not vouch for it."""
     keys: pl.Series | None = None
+    observed: ObservedRows | None = None
+    """What it says of observations, if that is not among the triples."""
+    writer: ColumnPath | None = None
+    """What writes its triples, made of `texts`."""
+    texts: pl.DataFrame | None = None
     chunks: Iterator[bytes] | tuple[()] = ()
 
 
@@ -197,11 +217,28 @@ class ColumnPath:
     emissions: list[Emission]
     primary_key: tuple[str, ...]
     counts_rows: bool
+    derived: Mapping[str, Derived]
+    observed: Observed | None = None
+    rest: ColumnPath | None = None
+    """Writes the triples that `observed` does not take; None if it takes all."""
     expressions: dict[frozenset[str], tuple[list[pl.Expr], pl.Expr]] = field(default_factory=dict)
     guards: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.guards = frozenset(emission.guard for emission in self.emissions if emission.guard)
+
+    def observe(self, prefix: str) -> None:
+        """Take what the rows say of subjects below an address out of the triples, if that can be told beforehand."""
+        planned = plan_observed(self.emissions, self.derived, self.lanes, prefix)
+        if planned is not None:
+            self.observed, rest = planned
+            self.rest = replace(self, emissions=rest, observed=None, expressions={}) if rest else None
+
+    def needed(self) -> Iterator[str]:
+        """Give the names of the texts that triples are made of."""
+        for emission in self.emissions:
+            names = (part.name for part in (*emission.subject, *emission.rest) if isinstance(part, Use))
+            yield from (name for name in (*names, emission.guard) if name is not None and name in self.derived)
 
     @property
     def is_exhausted(self) -> bool:
@@ -215,20 +252,39 @@ class ColumnPath:
         frame = parse_block(block.data, self.dialect, self.real)
         if frame is None:
             return block
-        derived: dict[str, pl.Series] = {}
+        found: dict[str, pl.Series] = {}
         for name, lane in self.lanes.items():
-            texts = lane.derive(frame.get_column(name))
-            if texts is None:
+            values = lane.look_up(frame.get_column(name))
+            if values is None:
                 return block
-            derived.update(texts)
-        if self.counts_rows:
-            derived["_row"] = _numbers(block.row_number, frame.height)
-            derived["_sourceRow"] = _numbers(block.source_number, frame.height)
+            found[name] = values
+        block.rows = frame.height
         if self.primary_key:
-            parts = [derived[f"key {name}"] for name in self.primary_key]
-            block.keys = pl.select(pl.concat_str(parts, separator="\x1e")).to_series().hash()
-        block.texts = pl.DataFrame(derived)
+            block.keys = combined([self._hashes(f"key {name}", found) for name in self.primary_key])
+        block.observed = self.observed.take(found, frame.height) if self.observed else None
+        block.writer = self if block.observed is None else self.rest
+        if block.writer is not None:
+            block.texts = block.writer.texts(block, found)
         return block
+
+    def texts(self, block: Block, found: Mapping[str, pl.Series]) -> pl.DataFrame:
+        """Give the texts that the triples of a block are made of."""
+        texts = {name: self._text(name, found) for name in self.needed()}
+        if self.counts_rows:
+            texts["_row"] = _numbers(block.row_number, block.rows)
+            texts["_sourceRow"] = _numbers(block.source_number, block.rows)
+        return pl.DataFrame(texts or {"": pl.repeat(None, block.rows, eager=True)})
+
+    def _hashes(self, name: str, found: Mapping[str, pl.Series]) -> pl.Series:
+        """Hash a text of each row; once for each value of a column whose values have numbers."""
+        column = self.derived[name].column
+        if found[column].dtype.is_unsigned_integer():
+            return self.lanes[column].texts[name].hash().gather(found[column])
+        return self._text(name, found).hash()
+
+    def _text(self, name: str, found: Mapping[str, pl.Series]) -> pl.Series:
+        column = self.derived[name].column
+        return self.lanes[column].text(found[column], self.derived[name])
 
     def write(self, texts: pl.DataFrame) -> bytes:
         """Return the triples of some rows."""
@@ -256,19 +312,25 @@ class SeenKeys:
         if hashes is not None:
             self.hashes.append(hashes)
 
-    def add_texts(self, keys: list[str]) -> None:
-        """Remember keys from the reference path."""
+    def add_keys(self, keys: list[Key]) -> None:
+        """Remember keys from the reference path, written as the columns do."""
         if keys:
-            self.hashes.append(pl.Series(keys, dtype=pl.String).hash())
-
-    @staticmethod
-    def text(key: Key) -> str:
-        """Write a key as the columns do."""
-        return "\x1e".join(NULL_KEY if part is None else "\x1f".join(part) for part in key)
+            texts = [
+                [NULL_KEY if part is None else "\x1f".join(part) for part in place] for place in zip(*keys, strict=True)
+            ]
+            self.hashes.append(combined([pl.Series(place, dtype=pl.String).hash() for place in texts]))
 
     def are_repeated(self) -> bool:
         """Say whether two rows have the same key."""
         return bool(self.hashes) and bool(pl.concat(self.hashes).is_duplicated().any())
+
+
+def combined(hashes: list[pl.Series]) -> pl.Series:
+    """Combine the hashes of the parts of keys; their order counts."""
+    found = hashes[0]
+    for part in hashes[1:]:
+        found = pl.struct(found.alias("left"), part.alias("right"), eager=True).hash()
+    return found
 
 
 def row_expressions(emissions: list[Emission], absent: frozenset[str]) -> tuple[list[pl.Expr], pl.Expr]:
@@ -287,24 +349,13 @@ def row_expressions(emissions: list[Emission], absent: frozenset[str]) -> tuple[
     return made, expression(pieces) if pieces else pl.lit("")
 
 
-def expression(parts: Iterable[Part | pl.Expr]) -> pl.Expr:
-    """Return the concatenation of parts."""
-    joined: list[Part | pl.Expr] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        else:
-            joined.append(part)
-    return pl.concat_str(
-        [
-            pl.lit(part) if isinstance(part, str) else pl.col(part.name) if isinstance(part, Use) else part
-            for part in joined
-        ]
-    )
+def plan_table(
+    converter: TableConverter, dialect: Dialect, primary_key: tuple[str, ...], observer: Observer | None = None
+) -> ColumnPath | None:
+    """Compile a table for the fast path, None if it needs the reference path; `primary_key` is what is to be unique.
 
-
-def plan_table(converter: TableConverter, dialect: Dialect, primary_key: tuple[str, ...]) -> ColumnPath | None:
-    """Compile a table for the fast path, None if it needs the reference path; `primary_key` is what is to be unique."""
+    With an observer, observations are not written as triples, if they are such that columns can be made of them.
+    """
     if converter.standard or not is_plain_dialect(dialect):
         return None
     compiler = Compiler(converter, primary_key)
@@ -322,7 +373,10 @@ def plan_table(converter: TableConverter, dialect: Dialect, primary_key: tuple[s
             lanes[plan.column.name] = Dictionary(plan, derived, plain)
     parts = {part for emission in emissions for part in (*emission.subject, *emission.rest)}
     counts_rows = bool(parts & {Use("_row"), Use("_sourceRow")})
-    return ColumnPath(dialect, tuple(compiler.columns), lanes, emissions, primary_key, counts_rows)
+    path = ColumnPath(dialect, tuple(compiler.columns), lanes, emissions, primary_key, counts_rows, compiler.derived)
+    if observer is not None:
+        path.observe(observer.prefix)
+    return path
 
 
 def convert_blocks(path: ColumnPath, stream: BinaryIO, source_number: int) -> Iterator[Block]:
@@ -337,17 +391,17 @@ def convert_blocks(path: ColumnPath, stream: BinaryIO, source_number: int) -> It
                     row_number += data.count(b"\n")
                     source_number += data.count(b"\n")
                 if len(ahead) > 1:
-                    yield _with_chunks(ahead.popleft().result(), path, workers)
+                    yield _with_chunks(ahead.popleft().result(), workers)
             while ahead:
-                yield _with_chunks(ahead.popleft().result(), path, workers)
+                yield _with_chunks(ahead.popleft().result(), workers)
         finally:
             for future in ahead:
                 future.cancel()
 
 
-def _with_chunks(block: Block, path: ColumnPath, workers: ThreadPoolExecutor) -> Block:
-    if block.texts is not None:
-        block.chunks = _write_slices(block.texts, path, workers)
+def _with_chunks(block: Block, workers: ThreadPoolExecutor) -> Block:
+    if block.writer is not None and block.texts is not None:
+        block.chunks = _write_slices(block.texts, block.writer, workers)
     return block
 
 

@@ -23,14 +23,20 @@ if TYPE_CHECKING:
 
     from loader.csvw.columns import ColumnPath, SeenKeys
     from loader.csvw.metadata import Table
+    from loader.csvw.observed import Observer
 
 CHUNK_CHARS: Final = 1 << 18
 # The reference path is done with a smaller file before polars is loaded.
 FAST_FILE_BYTES: Final = 1 << 18
 
 
-def convert_table(table: Table, source: Path, *, report: Report | None = None) -> Iterator[bytes]:
+def convert_table(
+    table: Table, source: Path, *, report: Report | None = None, observer: Observer | None = None
+) -> Iterator[bytes]:
     """Yield the triples of `source`, described by `table`, as chunks of N-Triples in row order (csv2rdf, minimal mode).
+
+    An `observer` is given rows of observations as columns where that can be done, and their triples are not yielded; it
+    is called between two chunks, in the order of the rows.
 
     Memory does not grow with the file, but for 8 bytes or so a row where there is a primary key. Every cell is checked;
     unlike csv2rdf, which warns of a wrong cell and keeps it as a string, a wrong cell is an error here. All problems
@@ -42,7 +48,7 @@ def convert_table(table: Table, source: Path, *, report: Report | None = None) -
     found.raise_errors()
     findings = Findings(found, shown(source))
     try:
-        yield from _convert(table, source, findings)
+        yield from _convert(table, source, findings, observer)
     except UnreadableError:
         pass
     except OSError as error:
@@ -54,25 +60,27 @@ def convert_table(table: Table, source: Path, *, report: Report | None = None) -
     found.raise_errors()
 
 
-def _convert(table: Table, source: Path, findings: Findings) -> Iterator[bytes]:
+def _convert(table: Table, source: Path, findings: Findings, observer: Observer | None) -> Iterator[bytes]:
     """Yield the triples by the fast path if the file is worth it and the table fit for it."""
     with source.open("rb") as stream:
         dialect = table.dialect or Dialect()
         annotated = annotate(table, stream, dialect, findings, label_for(table.url), by_name=True)
-        path = None if findings.report.errors else plan_fast_path(annotated, source, table.primary_key)
-        yield from row_wise(annotated) if path is None else column_wise(annotated, path, source)
+        path = None if findings.report.errors else plan_fast_path(annotated, source, table.primary_key, observer)
+        yield from row_wise(annotated) if path is None else column_wise(annotated, path, source, observer)
         if not annotated.reader.number and not findings.report.errors:
             hint = "the file may be cut short: give it its rows"
             findings.row(annotated.reader.header_line, "CSVW-EMPTY", "the table has a header and no rows", hint)
 
 
-def plan_fast_path(annotated: AnnotatedTable, source: Path, primary_key: tuple[str, ...]) -> ColumnPath | None:
+def plan_fast_path(
+    annotated: AnnotatedTable, source: Path, primary_key: tuple[str, ...], observer: Observer | None = None
+) -> ColumnPath | None:
     """Return the fast path if the file is worth it and the table fit for it."""
     if source.stat().st_size < FAST_FILE_BYTES:
         return None
     from loader.csvw.columns import plan_table  # polars takes half a second to load
 
-    return plan_table(annotated.converter, annotated.reader.dialect, primary_key)
+    return plan_table(annotated.converter, annotated.reader.dialect, primary_key, observer)
 
 
 def row_wise(annotated: AnnotatedTable) -> Iterator[bytes]:
@@ -97,7 +105,9 @@ def row_wise(annotated: AnnotatedTable) -> Iterator[bytes]:
         yield "".join(lines).encode()
 
 
-def column_wise(annotated: AnnotatedTable, path: ColumnPath, source: Path) -> Iterator[bytes]:
+def column_wise(
+    annotated: AnnotatedTable, path: ColumnPath, source: Path, observer: Observer | None = None
+) -> Iterator[bytes]:
     """Yield what `row_wise` yields, by columns; blocks that are handed back are read row by row."""
     from loader.csvw import blocks, columns
 
@@ -109,12 +119,14 @@ def column_wise(annotated: AnnotatedTable, path: ColumnPath, source: Path) -> It
             return
         at = Position(skipped + 1, 0, skipped)
         for block in columns.convert_blocks(path, stream, skipped + 1):
-            if block.texts is None or (path.counts_rows and block.row_number != at.number + 1):
+            if not block.rows or (path.counts_rows and block.row_number != at.number + 1):
                 yield from _block_by_rows(annotated, path, block.data, at, keys)
                 continue
-            at.advance(block.texts.height)
+            at.advance(block.rows)
             keys.add(block.keys)
             if not findings.report.errors:
+                if block.observed is not None and observer is not None:
+                    observer.take(block.observed)
                 yield from block.chunks
     annotated.reader.number = at.number
     if keys.are_repeated():
@@ -145,12 +157,12 @@ def _block_by_rows(
     reader = RowReader(BytesIO(data), dialect, annotated.findings, begins_file=False)
     reader.line, reader.number, reader.source_number = at.line, at.number, at.source_number
     places = places_of(annotated.table, path.primary_key)
-    lines, texts = [], []
+    lines, found = [], []
     for row, cells in annotated.rows(reader):
         lines.append(annotated.converter.row(row, cells))
         if places:
-            texts.append(keys.text(key_of(cells, places)))
-    keys.add_texts(texts)
+            found.append(key_of(cells, places))
+    keys.add_keys(found)
     annotated.reader.comments += reader.comments
     at.line, at.number, at.source_number = reader.line, reader.number, reader.source_number
     if not annotated.findings.report.errors:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import polars as pl
+
 from loader.csvw import ntriples
 from loader.csvw.addresses import is_open
 from loader.csvw.iri import is_iri
@@ -68,6 +70,10 @@ class Emission:
     subject: tuple[Part, ...]
     rest: tuple[Part, ...]
     guard: str | None = None
+    begins: str = ""
+    """Text that every subject begins with, as far as that is known."""
+    predicate: str | None = None
+    """The predicate, if it is the same in every row, and the space after it."""
 
 
 @dataclass(slots=True)
@@ -124,7 +130,9 @@ class Compiler:
         """Return the triple of one column, None if it never has one."""
         label = self.converter.label
         subject = self._iri(plan.about, " ") if plan.about else (f"_:{label}r", Use("_row"), " ")
+        begins = subject[0] if isinstance(subject[0], str) else self.derived[subject[0].name].before or ""
         predicate = self._iri(plan.property, " ")
+        constant = predicate[0] if len(predicate) == 1 and isinstance(predicate[0], str) else None
         guard = None
         if plan.value:
             rest: tuple[Part, ...] = (*predicate, *self._iri(plan.value, " .\n"))
@@ -137,7 +145,7 @@ class Compiler:
         else:
             rest = self._folded((*predicate, self._literal(plan.column)))
             guard = rest[-1].name if isinstance(rest[-1], Use) else None
-        return Emission(self._folded(subject), self._folded(rest), guard)
+        return Emission(self._folded(subject), self._folded(rest), guard, begins, constant)
 
     def _presence(self, column: Column) -> str:
         """Return the name of a text that is absent where a cell is null."""
@@ -292,3 +300,19 @@ def merged_parts(parts: Iterable[Part]) -> list[Part]:
         elif part != "":
             result.append(part)
     return result
+
+
+def expression(parts: Iterable[Part | pl.Expr]) -> pl.Expr:
+    """Return the concatenation of parts."""
+    joined: list[Part | pl.Expr] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return pl.concat_str(
+        [
+            pl.lit(part) if isinstance(part, str) else pl.col(part.name) if isinstance(part, Use) else part
+            for part in joined
+        ]
+    )

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 from pyoxigraph import RdfFormat, Store
 
-from loader.columns import Observations, stored_terms
+from loader.columns import Observations
 from loader.release import DECIMAL, INTEGER, TERM, read_cube
+from loader.stored import stored_terms
 
 if TYPE_CHECKING:
     from pathlib import Path

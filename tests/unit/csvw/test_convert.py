@@ -179,3 +179,10 @@ def test_stopping_half_way_leaves_nothing_running(tmp_path: Path) -> None:
     chunks = convert.convert_table(read_metadata(document, base_url="http://ex.org/m.json").tables[0], source)
     assert next(iter(chunks))
     chunks.close()  # type: ignore[attr-defined]
+
+
+def test_a_column_without_output_makes_no_address(tmp_path: Path) -> None:
+    unused = {"name": "count", "titles": "Count", "suppressOutput": True, "aboutUrl": "http://ex.org/x/{count}"}
+    assert run(tmp_path, "Area,Count\nE1,..\n", [COLUMNS[0], unused]) == (
+        '<http://ex.org/E1> <http://ex.org/area> "E1" .\n'
+    )
