@@ -42,8 +42,10 @@ def check_release(
 
     Why a table that should be compared is not, is `said`.
     """
-    kinds = [policy for _, policy in by_kind(cells.rows, mapping.policy, layout) if policy.applies(DIFFERENCING)]
-    if not layout.measures or earlier is None or not kinds:
+    if not layout.measures or earlier is None:
+        return
+    kinds = {mapping.policy.kind, *mapping.policy.kinds.values()}
+    if not any(replace(mapping.policy, kind=kind).applies(DIFFERENCING) for kind in kinds):
         return
     name = mapping.main.csv.name
     path = earlier.table(mapping.name, name) if earlier.manifest.base_uri == base else None

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
 
 from loader.csvw.uri_template import parse_template
 from loader.errors import Problem
 from loader.markers import STATUSES, explains, lines_of
 from loader.structure import ATTRIBUTE, DIMENSION, MEASURE, distinct_values, expand
+from loader.texts import firsts, numbered, read_texts, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +33,7 @@ LINE: Final = "source line"
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The cells of a tidy table as text, null where blank, and the source line of each row."""
+    """The cells of a tidy table as text (`loader.texts`), null where blank, and the source line of each row."""
 
     shown: str
     """The table as messages name it."""
@@ -41,8 +43,7 @@ class Cells:
 
 def read_cells(table: TableMapping, path: Path, shown: str) -> Cells:
     """Read a tidy table that has already been checked against its mapping; memory grows with it."""
-    names = [column.name for column in table.table.columns if not column.virtual]
-    rows = pl.read_csv(path, has_header=True, new_columns=names, infer_schema=False)
+    rows = read_texts(path, [column.name for column in table.table.columns if not column.virtual])
     return Cells(shown, rows.with_columns(lines_of(rows).alias(LINE)))
 
 
@@ -64,11 +65,11 @@ def check_cube(
             yield from _outside(part, table, cells, members[code_list.value])
 
 
-def _named(cells: Cells, lines: list[int], code: str, column: str, message: str, hint: str) -> Iterator[Problem]:
-    for line in lines[:SHOWN]:
+def _named(cells: Cells, lines: pl.Series, code: str, column: str, message: str, hint: str) -> Iterator[Problem]:
+    for line in lines.head(SHOWN):
         yield Problem(code, f"{cells.shown}:{line}, column '{column}'", message, hint)
-    if len(lines) > SHOWN:
-        yield Problem(code, cells.shown, f"and {len(lines) - SHOWN:,} more rows like these, in column '{column}'")
+    if lines.len() > SHOWN:
+        yield Problem(code, cells.shown, f"and {lines.len() - SHOWN:,} more rows like these, in column '{column}'")
 
 
 def _unexplained(structure: Structure, table: TableMapping, cells: Cells) -> Iterator[Problem]:
@@ -81,11 +82,11 @@ def _unexplained(structure: Structure, table: TableMapping, cells: Cells) -> Ite
     hint = (
         "fill the cell; say why it is blank in a column of codes (docs/markers.md); or leave the row out and count it"
     )
-    rows = cells.rows.filter(_explained(structure, table, cells).not_())
+    explained = _explained(structure, table, cells)
     for name, column in {part.column.name: part.column for part in structure.of_kind(MEASURE)}.items():
-        if name in rows.columns:
-            lines = rows.filter(pl.col(name).is_null() | pl.col(name).is_in(list(column.null)))[LINE].to_list()
-            yield from _named(cells, lines, "CUBE-03", name, message, hint)
+        if name in cells.rows.columns:
+            blank = cells.rows.filter(pl.col(name).is_null() | pl.col(name).is_in(list(column.null)))
+            yield from _named(cells, blank.filter(explained.not_())[LINE], "CUBE-03", name, message, hint)
 
 
 def _explained(structure: Structure, table: TableMapping, cells: Cells) -> pl.Expr:
@@ -106,7 +107,7 @@ def _explained(structure: Structure, table: TableMapping, cells: Cells) -> pl.Ex
 def _blanks(part: ComponentColumn, cells: Cells, code: str, message: str) -> Iterator[Problem]:
     for name in dict.fromkeys((part.column.name, *part.value_names)):
         if name in cells.rows.columns:
-            lines = cells.rows.filter(pl.col(name).is_null())[LINE].to_list()
+            lines = cells.rows[LINE].filter(cells.rows[name].is_null())
             yield from _named(cells, lines, code, name, message, "fill the cell, or leave the row out and count it")
 
 
@@ -114,16 +115,20 @@ def _duplicates(structure: Structure, cells: Cells) -> Iterator[Problem]:
     names = list(structure.key_names)
     if not names:
         return
-    again = cells.rows.filter(~pl.struct(names).is_first_distinct())
-    first = cells.rows.select([*names, LINE]).unique(names, keep="first").rename({LINE: "first"})
-    found = again.head(SHOWN).join(first, on=names, how="left", nulls_equal=True, maintain_order="left")
+    (numbers,), size = numbered([cells.rows], names)
+    is_again = repeated(numbers, size)
+    if not is_again.size:
+        return
+    again = np.flatnonzero(is_again)
+    found = cells.rows[again[:SHOWN]]
+    found = found.with_columns(cells.rows[LINE].gather(firsts(numbers, size)[numbers[again[:SHOWN]]]).alias("first"))
     for row in found.iter_rows(named=True):
         key = ", ".join(f"{name} {row[name]}" for name in names)
         message = f"the same observation as line {row['first']} ({key}) (IC-12)"
         hint = "keep one of the two, or add the dimension that tells them apart"
         yield Problem("CUBE-02", f"{cells.shown}:{row[LINE]}", message, hint)
-    if again.height > SHOWN:
-        yield Problem("CUBE-02", cells.shown, f"and {again.height - SHOWN:,} more repeated observations")
+    if len(again) > SHOWN:
+        yield Problem("CUBE-02", cells.shown, f"and {len(again) - SHOWN:,} more repeated observations")
 
 
 def _outside(part: ComponentColumn, table: TableMapping, cells: Cells, members: frozenset[str]) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ import polars as pl
 
 from loader.csvw.uri_template import TemplateError, parse_template
 from loader.errors import Problem, ProblemsError
+from loader.texts import distinct, read_texts
 from ontology.terms import SDMX_ATTRIBUTE, SDMX_CODE
 
 if TYPE_CHECKING:
@@ -144,15 +145,15 @@ def split_cells(
     Gives their row (from 0), figure, marks, what the marks mean by the kinds of `KINDS`, and the fault that keeps the
     cell from being split, if any. `columns` are the columns of `frame` that hold a kind already.
     """
-    text = pl.col(measure).str.strip_chars()
-    odd = (
-        frame.with_row_index(_ROW)
-        .filter((text != "") & text.cast(pl.Float64, strict=False).is_finite().fill_null(value=False).not_())
-        .select(_ROW, text.alias("text"), *(pl.col(name).alias(f"old {kind}") for kind, name in columns.items()))
-    )
+    odd = frame.select(pl.col(measure).cast(pl.String).str.strip_chars().alias("text")).with_row_index(_ROW)
+    is_number = pl.col("text").cast(pl.Float64, strict=False).is_finite().fill_null(value=False)
+    odd = odd.filter((pl.col("text") != "") & is_number.not_())
+    odd = odd.with_columns(frame[name].gather(odd[_ROW]).alias(f"old {kind}") for kind, name in columns.items())
     odd = odd.with_columns(
-        pl.lit(None, pl.String).alias(f"old {kind}") for kind in KINDS if kind not in columns
-    ).with_columns(_marks(declared).alias(_MARKS))
+        pl.lit(None, pl.String).alias(f"old {kind}") if kind not in columns else pl.col(f"old {kind}").cast(pl.String)
+        for kind in KINDS
+    )
+    odd = odd.with_columns(_marks(declared).alias(_MARKS))
     rest = pl.col("text").str.strip_suffix(pl.col(_MARKS)).str.strip_chars()
     odd = odd.with_columns(pl.when(rest != "").then(rest).alias(_FIGURE))
     is_split = pl.col(_MARKS).is_not_null() & pl.col(_FIGURE).str.contains(_NUMBER).fill_null(value=True)
@@ -213,11 +214,16 @@ def _filled(
     good = split.filter(pl.col(_FAULT).is_null())
     if good.is_empty():
         return frame
-    good = good.select(pl.col(_ROW), pl.col(_FIGURE), pl.col(KINDS).name.prefix("new "), is_split=pl.lit(value=True))
-    both = frame.with_row_index(_ROW).join(good, on=_ROW, how="left", maintain_order="left")
-    figure = pl.when("is_split").then(pl.col(_FIGURE)).otherwise(pl.col(measure)).alias(measure)
-    codes = [pl.coalesce(f"new {kind}", pl.col(name)).alias(name) for kind, name in columns.items()]
-    return both.with_columns(figure, *codes).select(frame.columns)
+    changed = [_with_cells(frame[measure], good[_ROW], good[_FIGURE])]
+    for kind, name in columns.items():
+        said = good.filter(pl.col(kind).is_not_null())
+        changed.append(_with_cells(frame[name], said[_ROW], said[kind]))
+    return frame.with_columns(changed)
+
+
+def _with_cells(column: pl.Series, rows: pl.Series, texts: pl.Series) -> pl.Series:
+    """Give a column with other texts in some rows."""
+    return column.clone().scatter(rows, texts.cast(column.dtype))
 
 
 def _plain(split: pl.DataFrame) -> pl.DataFrame:
@@ -327,7 +333,7 @@ def _read(table: Table, path: Path, columns: StatusColumns) -> tuple[pl.DataFram
     None if it does not have the columns of the mapping: what is wrong with it is for the conversion to say.
     """
     try:
-        frame = pl.read_csv(path, infer_schema=False)
+        frame = read_texts(path)
     except pl.exceptions.PolarsError:
         return None, False
     own = [column for column in table.columns if not column.virtual]
@@ -338,7 +344,7 @@ def _read(table: Table, path: Path, columns: StatusColumns) -> tuple[pl.DataFram
     if [_title(column) for column in kept] != frame.columns:
         return None, False
     frame = frame.rename({_title(column): column.name for column in kept})
-    added = [pl.lit(None, pl.String).alias(name) for name in columns.names.values()]
+    added = [pl.lit(None, pl.Categorical).alias(name) for name in columns.names.values()]
     return frame.with_columns(added).select(names), True
 
 
@@ -381,6 +387,8 @@ def _problems(
     split: pl.DataFrame,
 ) -> Iterator[Problem]:
     """Say what keeps the markers of one column from being moved."""
+    if split.is_empty():
+        return
     source = mapping.folder / "source.toml"
     lines = split.with_columns(line=lines_of(frame).gather(split[_ROW]))
     named = _Named(shown, column.name)
@@ -447,10 +455,12 @@ def snippet(kind: str) -> str:
 
 def lines_of(frame: pl.DataFrame) -> pl.Series:
     """Give the line of the file that each row of a CSV starts on, the header being one line; cells may hold breaks."""
-    breaks = pl.sum_horizontal(pl.all().str.count_matches("\n").fill_null(0)).cast(pl.Int64)
-    return frame.select(
-        pl.int_range(pl.len(), dtype=pl.Int64) + 2 + breaks.cum_sum().shift(1, fill_value=0)
-    ).to_series()
+    lines = pl.int_range(pl.len(), dtype=pl.Int64) + 2
+    broken = [column.name for column in frame if distinct(column).str.contains("\n", literal=True).any()]
+    if broken:
+        counts = pl.col(broken).cast(pl.String).str.count_matches("\n", literal=True).fill_null(0)
+        lines += pl.sum_horizontal(counts).cast(pl.Int64).cum_sum().shift(1, fill_value=0)
+    return frame.select(lines).to_series()
 
 
 def _write(table: Table, frame: pl.DataFrame, path: Path) -> None:

@@ -23,6 +23,7 @@ from loader.gate.policy import DOMINANCE, MARKERS, RECORD_LEVEL, RECOVERABLE, RO
 from loader.markers import STATUSES
 from loader.provenance import input_node
 from loader.structure import MEASURE, expand
+from loader.texts import numbered, repeated
 from loader.uris import slug
 from ontology.terms import CSVW, DCT, DQV, FOAF, OA, PROV, RDF, RDFS, XSD
 
@@ -197,8 +198,8 @@ def _figures(findings: Findings, structure: Structure) -> Iterator[Measurement]:
 def _keys(findings: Findings, structure: Structure) -> Iterator[Measurement]:
     names = list(structure.key_names)
     if names:
-        distinct = findings.rows.select(pl.struct(names).n_unique()).item()
-        yield Measurement("duplicate-keys", findings.rows.height - int(distinct))
+        (numbers,), size = numbered([findings.rows], names)
+        yield Measurement("duplicate-keys", int(repeated(numbers, size).sum()))
 
 
 def _codes(findings: Findings, structure: Structure) -> Iterator[Measurement]:
@@ -250,7 +251,8 @@ def _by_status(metric: str, rows: pl.DataFrame, findings: Findings, structure: S
         if not names:
             counts[expand(template, {}, table)] = rows.height
         else:
-            counted = rows.select(names).drop_nulls().group_by(names).len().sort(names)
+            counted = rows.select(names).drop_nulls().group_by(names).len().with_columns(pl.col(names).cast(pl.String))
+            counted = counted.sort(names)
             for *values, count in counted.iter_rows():
                 counts[expand(template, dict(zip(names, values, strict=True)), table)] = count
         for iri, count in counts.items():

@@ -9,6 +9,7 @@
     records       tables with one person a row
     counts        small counts, rounding, markers
     audit         suppressed cells that totals give away: which codes are totals, and what to say
+    equations     which cells add up to which
     intervals     what a reader can know of a suppressed cell
     dominance     amounts that one contributor makes up
     differencing  small counts that two releases give away together

@@ -15,10 +15,14 @@ from loader.errors import Problem
 from loader.gate.policy import COUNTS, MARKERS, MONEY, ROUNDING, SMALL_COUNTS
 from loader.integrity import SHOWN
 from loader.markers import STANDARD
+from loader.texts import distinct, numbered, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Mapping as Dictionary
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from loader.gate.policy import Layout, Policy
 
@@ -31,8 +35,8 @@ _MARKER_LENGTH: Final = 8
 class Figures:
     """The figures of one measure as a reader sees them.
 
-    `rows` has the dimension columns; `low` and `high`, between which the true figure lies, equal for a figure given
-    exactly; `is_hidden` for a suppressed cell, `is_absent` for one that may be nil as well; and the `line`, if any.
+    `rows` has the dimension columns, coded; `low` and `high`, between which the true figure lies, equal for a figure
+    given exactly; `is_hidden` for a suppressed cell, `is_absent` for one that may be nil as well; and the `line`.
     """
 
     rows: pl.DataFrame
@@ -45,9 +49,7 @@ def check_counts(rows: pl.DataFrame, policy: Policy, layout: Layout, shown: str,
     """Yield counts that are too small, figures off the rounding base, and markers that the policy does not declare."""
     for measure in layout.measures:
         read = rows.select(
-            pl.col(line_column).alias("line"),
-            pl.col(measure).str.strip_chars().alias("text"),
-            number(measure).alias("value"),
+            pl.col(line_column).alias("line"), pl.col(measure).alias("text"), number(measure).alias("value")
         )
         where = f"{shown}, column '{measure}'"
         for code, found in _findings(read, policy):
@@ -71,7 +73,7 @@ def _findings(read: pl.DataFrame, policy: Policy) -> Iterator[tuple[str, Iterabl
 
 def number(column: str) -> pl.Expr:
     """Read a column of text as numbers; null where it is none."""
-    value = pl.col(column).str.strip_chars().cast(pl.Float64, strict=False)
+    value = pl.col(column).cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
     return pl.when(value.is_finite()).then(value)
 
 
@@ -97,7 +99,8 @@ def _off_base(read: pl.DataFrame, base: int) -> Iterator[tuple[int, str, str]]:
 
 
 def _undeclared(read: pl.DataFrame, declared: Sequence[str]) -> Iterator[tuple[int, str, str]]:
-    odd = read.filter(pl.col("value").is_null() & (pl.col("text") != "") & ~pl.col("text").is_in(list(declared)))
+    odd = read.filter(pl.col("value").is_null()).with_columns(pl.col("text").cast(pl.String).str.strip_chars())
+    odd = odd.filter((pl.col("text") != "") & ~pl.col("text").is_in(list(declared)))
     for line, text in odd.select("line", "text").iter_rows():
         if text in STANDARD or (len(text) <= _MARKER_LENGTH and not any(c.isalnum() for c in text)):
             message = f"the marker '{text}' is not declared"
@@ -130,19 +133,17 @@ def read_figures(
 
     `not_applicable` gives, by column of statuses, the code that says that a cell cannot have a value.
     """
-    text = pl.col(measure).str.strip_chars()
-    places = rows.filter(number(measure).is_not_null()).select(
-        text.str.extract(r"\.(\d*[1-9])0*$").str.len_chars().max()
-    )
-    is_whole = policy.kind == COUNTS and policy.multiplier == 1 and places.item() is None
-    half = _half_width(policy, places.item() or 0, is_whole=is_whole)
+    text = pl.col(measure).cast(pl.String).str.strip_chars()
+    places = _places(distinct(rows[measure]))
+    is_whole = policy.kind == COUNTS and policy.multiplier == 1 and places is None
+    half = _half_width(policy, places or 0, is_whole=is_whole)
     is_signed = policy.kind == MONEY and not rows.filter(number(measure) < 0).is_empty()
     floor = -math.inf if is_signed else 0.0
     value = number(measure)
     said = [pl.col(name) == code for name, code in (not_applicable or {}).items() if name in rows.columns]
     is_absent = value.is_null() & pl.any_horizontal(text == NOT_APPLICABLE, *said).fill_null(value=False)
     read = rows.select(
-        [pl.col(name).fill_null("") for name in dimensions]
+        [pl.col(name).fill_null("").cast(pl.Categorical) for name in dimensions]
         + [
             # A count below zero is a problem of its own; here it must not make the table a contradiction.
             pl.max_horizontal(value - half, pl.min_horizontal(value, pl.lit(floor))).fill_null(floor).alias("low"),
@@ -152,7 +153,21 @@ def read_figures(
             pl.col(line_column).cast(pl.Int64).alias("line"),
         ]
     )
-    return Figures(read.unique(dimensions, keep="first", maintain_order=True), tuple(dimensions), is_whole)
+    is_again = repeated(*_numbered(read, dimensions))
+    return Figures(read.filter(~is_again) if is_again.size else read, tuple(dimensions), is_whole)
+
+
+def _numbered(read: pl.DataFrame, dimensions: Sequence[str]) -> tuple[NDArray[np.int64], int]:
+    (numbers,), size = numbered([read], dimensions)
+    return numbers, size
+
+
+def _places(texts: pl.Series) -> int | None:
+    """Give how many places the figures among some texts have after the point; None if all are whole."""
+    texts = texts.filter(texts.str.contains(".", literal=True))
+    places = pl.col(texts.name).str.strip_chars().str.extract(r"\.(\d*[1-9])0*$").str.len_chars().max()
+    found = texts.to_frame().filter(number(texts.name).is_not_null()).select(places).item()
+    return None if found is None else int(found)
 
 
 def _half_width(policy: Policy, places: int, *, is_whole: bool) -> float:

@@ -6,9 +6,11 @@ the release before. Tables that overlap are laid over one another and audited as
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
 
 from loader.errors import Problem
@@ -16,10 +18,13 @@ from loader.gate.audit import Audit, groups_of, need_of
 from loader.gate.counts import Figures, first_shown, number, read_figures
 from loader.gate.intervals import AUDIT_S, Leak, audit
 from loader.gate.policy import DIFFERENCING, Layout, Policy
+from loader.texts import firsts, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from collections.abc import Mapping as Dictionary
+
+    from numpy.typing import NDArray
 
 _EDGE: Final = 1e-9
 _INTERVAL: Final = ("low", "high", "is_hidden", "is_absent", "line")
@@ -55,33 +60,66 @@ def check_revisions(
     keys = list(layout.dimensions)
     for measure in layout.measures:
         where = f"{shown}, column '{measure}'"
-        old = previous.filter(number(measure).is_not_null()).unique(keys, keep="first", maintain_order=True)
-        old = old.select(*keys, number(measure).alias("old"))
-        new = rows.select(*keys, pl.col(line_column).alias("line"), number(measure).alias("new"))
-        both = new.join(old, on=keys, nulls_equal=True, maintain_order="left")
-        yield from first_shown(_revised(both, keys, measure, policy, shown), "GATE-30", where)
-        yield from first_shown(_withdrawn(both, new, old, keys, measure, shown), "GATE-31", where)
+        changes = _changes(rows, previous, keys, measure)
+        lined = rows.select(*keys, pl.col(line_column).alias("line"))
+        yield from first_shown(_revised(lined, changes.figures, keys, measure, policy, shown), "GATE-30", where)
+        suppressed = lined[np.flatnonzero(changes.is_suppressed)]
+        yield from first_shown(_withdrawn(suppressed, changes.gone, keys, measure, shown), "GATE-31", where)
 
 
-def _revised(both: pl.DataFrame, keys: list[str], measure: str, policy: Policy, shown: str) -> Iterator[Problem]:
-    change = (pl.col("new") - pl.col("old")).abs() * policy.multiplier
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What became of the figures of the release before."""
+
+    figures: NDArray[np.float64]
+    """By row, by how much a figure differs; not a number where one of the two is not there."""
+    is_suppressed: NDArray[np.bool_]
+    """By row, whether its figure is there no more."""
+    gone: pl.DataFrame
+    """Rows of the release before that are there no more, although all their codes are still in use."""
+
+
+def _changes(rows: pl.DataFrame, previous: pl.DataFrame, keys: list[str], measure: str) -> _Changes:
+    new, old = (_figures(table, measure) for table in (rows, previous))
+    (numbers, before), size = numbered([rows, previous], keys)
+    given = np.flatnonzero(~np.isnan(old))
+    first = firsts(before[given], size)
+    at = first[numbers]
+    old = np.append(old[given], np.nan)[at]  # those that were not there are -1: the last
+    first[numbers] = -1
+    gone = previous.select(keys)[np.sort(given[first[first >= 0]])]
+    for name in keys:
+        (used, codes), count = numbered([rows, gone], [name])
+        is_used = np.zeros(count, np.bool_)
+        is_used[used] = True
+        gone = gone.filter(is_used[codes])
+    return _Changes(np.abs(new - old), np.isnan(new) & (at >= 0), gone)
+
+
+def _figures(table: pl.DataFrame, measure: str) -> NDArray[np.float64]:
+    """Give the figures of a measure; not a number where there is none."""
+    return table.select(number(measure).fill_null(math.nan)).to_series().to_numpy()
+
+
+def _revised(
+    rows: pl.DataFrame, changes: NDArray[np.float64], keys: list[str], measure: str, policy: Policy, shown: str
+) -> Iterator[Problem]:
+    persons = changes * policy.multiplier
     hint = "keep the figure as it was, or exempt a source that revises its figures ([policy.exemptions] differencing)"
-    for row in both.filter((change > _EDGE) & (change < policy.threshold - _EDGE)).iter_rows(named=True):
+    found = np.flatnonzero((persons > _EDGE) & (persons < policy.threshold - _EDGE))
+    for row in rows[found].iter_rows(named=True):
         message = f"the figure ({_key(row, keys)}) differs by a count under {policy.threshold} from the release before"
         yield Problem("GATE-30", f"{shown}:{row['line']}, column '{measure}'", message, hint)
 
 
 def _withdrawn(
-    both: pl.DataFrame, new: pl.DataFrame, old: pl.DataFrame, keys: list[str], measure: str, shown: str
+    suppressed: pl.DataFrame, gone: pl.DataFrame, keys: list[str], measure: str, shown: str
 ) -> Iterator[Problem]:
     """Find cells that are suppressed now, or missing although all their codes are still in use."""
     hint = "publish the figure again, or withdraw the release before as well: it stays public otherwise"
-    for row in both.filter(pl.col("new").is_null()).iter_rows(named=True):
+    for row in suppressed.iter_rows(named=True):
         message = f"the suppressed cell ({_key(row, keys)}) is published in the release before"
         yield Problem("GATE-31", f"{shown}:{row['line']}, column '{measure}'", message, hint)
-    gone = old.join(new, on=keys, how="anti", nulls_equal=True)
-    for name in keys:
-        gone = gone.join(new.select(name).unique(), on=name, how="semi", nulls_equal=True)
     for row in gone.iter_rows(named=True):
         message = f"the missing cell ({_key(row, keys)}) is published in the release before"
         yield Problem("GATE-31", f"{shown}, column '{measure}'", message, hint)
@@ -157,7 +195,11 @@ def _overlaid(tables: Sequence[Published], policy: Policy, keys: list[str]) -> p
     for table in tables:
         before, after = pl.lit(f"{table.shown}:"), pl.lit(f", column '{table.measure}'")
         place = pl.concat_str(before, pl.col("line").cast(pl.String), after).alias("place")
-        lacking = [pl.lit(policy.totals[name]).alias(name) for name in keys if name not in table.layout.dimensions]
+        lacking = [
+            pl.lit(policy.totals[name], pl.Categorical).alias(name)
+            for name in keys
+            if name not in table.layout.dimensions
+        ]
         frames.append(table.figures().rows.with_columns(place, *lacking).select(*keys, *_INTERVAL, "place"))
     low, high, is_given = pl.col("low"), pl.col("high"), ~(pl.col("is_hidden") | pl.col("is_absent"))
     is_disputed = low.max() > high.min() + _EDGE

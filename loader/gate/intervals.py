@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import time
+from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -18,16 +19,18 @@ import highspy
 import numpy as np
 import polars as pl
 
+from loader.gate.equations import TOLERANCE, set_up
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from loader.gate.counts import Figures
+    from loader.gate.equations import System
 
 AUDIT_S: Final = 120.0
 """Seconds for one measure of a table; an audit that takes longer fails."""
-_TOLERANCE: Final = 1e-6
 _TOURS: Final = 12
 """Random objectives tried before cells are taken one by one; most cells turn out to be safe in these."""
 
@@ -54,7 +57,7 @@ class Need:
     def is_met(self, low: float, high: float) -> bool:
         """Say whether an interval is wide enough; a wider one then is, too."""
         wanted = max(self.width, self.share * max(abs(low), abs(high)) if math.isfinite(high - low) else 0.0)
-        return high - low >= wanted - _TOLERANCE
+        return high - low >= wanted - TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,87 +87,12 @@ class Findings:
     """Suppressed cells looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class _System:
-    """Cells, and the equations between them: the parts of a total, less the total, are nothing (or less)."""
-
-    cells: pl.DataFrame
-    """By position: dimensions, low, high, is_hidden, is_absent, line."""
-    entries: pl.DataFrame
-    """equation, cell, coefficient: 1 for a part, -1 for the total."""
-    equations: pl.DataFrame
-    """By position: equation, group, and the codes of the other dimensions."""
-    dimensions: tuple[str, ...]
-    groups: tuple[Group, ...]
-
-    def name(self, number: int) -> str:
-        """Name the total of an equation."""
-        row = self.equations.row(number, named=True)
-        group = self.groups[row["group"]]
-        others = ", ".join(f"{name} {row[name]}" for name in self.dimensions if name != group.dimension)
-        return f"the total of {group.dimension} ({group.total}){f' for {others}' if others else ''}"
-
-
-def _equations(figures: Figures, groups: Sequence[Group]) -> _System:
-    """Set up an equation for each total of which the table has a part; cells that are missing there are added."""
-    dimensions = list(figures.dimensions)
-    members = pl.DataFrame(
-        [
-            (number, group.dimension, code, -1 if code == group.total else 1)
-            for number, group in enumerate(groups)
-            for code in (*group.parts, group.total)
-        ],
-        schema={"group": pl.Int64, "of": pl.String, "code": pl.String, "coefficient": pl.Int64},
-        orient="row",
-    )
-    equations: list[pl.DataFrame] = []
-    wanted: list[pl.DataFrame] = []
-    for dimension in dict.fromkeys(group.dimension for group in groups):
-        own = members.filter(pl.col("of") == dimension).drop("of").rename({"code": dimension})
-        others = [name for name in dimensions if name != dimension]
-        parts = own.filter(pl.col("coefficient") == 1).select("group", dimension)
-        totals = figures.rows.join(parts, on=dimension).select("group", *others).unique(maintain_order=True)
-        totals = totals.with_row_index("equation", offset=sum(map(len, equations)))
-        equations.append(totals.with_columns(pl.lit("").alias(dimension)).select("equation", "group", *dimensions))
-        cells = totals.join(own, on="group", maintain_order="left_right")
-        wanted.append(cells.select("equation", "coefficient", *dimensions))
-    cells, entries = _with_missing(figures.rows, pl.concat(wanted), dimensions)
-    entries = _without_idle(cells, entries)
-    return _System(cells, entries, pl.concat(equations), figures.dimensions, tuple(groups))
-
-
-def _with_missing(rows: pl.DataFrame, wanted: pl.DataFrame, dimensions: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Add cells that equations need and the table does not have, and number all."""
-    missing = wanted.select(dimensions).unique(maintain_order=True).join(rows, on=dimensions, how="anti")
-    floor = rows["low"].min() if rows["low"].is_infinite().any() else 0.0
-    added = missing.with_columns(
-        pl.lit(floor, pl.Float64).alias("low"),
-        pl.lit(math.inf).alias("high"),
-        pl.lit(value=False).alias("is_hidden"),
-        pl.lit(value=True).alias("is_absent"),
-        pl.lit(None, pl.Int64).alias("line"),
-    )
-    cells = pl.concat([rows, added]).with_row_index("cell")
-    entries = wanted.join(cells.select("cell", *dimensions), on=dimensions, maintain_order="left")
-    return cells, entries.select("equation", "cell", "coefficient")
-
-
-def _without_idle(cells: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
-    """Drop equations that say nothing: their total is missing, and no other equation is about it."""
-    missing = cells.filter("is_absent").select("cell")
-    while True:
-        alone = entries.filter((pl.len().over("cell") == 1) & (pl.col("coefficient") == -1)).join(missing, on="cell")
-        if alone.is_empty():
-            return entries
-        entries = entries.join(alone.select("equation"), on="equation", how="anti")
-
-
 def audit(figures: Figures, groups: Sequence[Group], need: Need | None, *, limit_s: float = AUDIT_S) -> Findings:
     """Find suppressed cells whose interval is narrower than needed; with None, the interval of every one."""
     found = Findings()
     if not groups or figures.rows.is_empty():
         return found
-    system = _equations(figures, groups)
+    system = set_up(figures, groups)
     checked = _check_alone(system, need, found)
     work = _Elimination(system, checked)
     work.run()
@@ -182,7 +110,7 @@ def audit(figures: Figures, groups: Sequence[Group], need: Need | None, *, limit
     return found
 
 
-def _judged(system: _System) -> dict[int, bool]:
+def _judged(system: System) -> dict[int, bool]:
     """Give the cells that must not be known; True for those that may be known to be nil.
 
     A missing total that is the sum of published parts tells nothing new, so missing totals are not among them.
@@ -193,26 +121,16 @@ def _judged(system: _System) -> dict[int, bool]:
     return dict(involved.select("cell", "is_absent").iter_rows())
 
 
-def _check_alone(system: _System, need: Need | None, found: Findings) -> pl.DataFrame:
+def _check_alone(system: System, need: Need | None, found: Findings) -> pl.DataFrame:
     """Check each equation by itself; give those that can hold: equation, is_partial.
 
     Parts that the table never shows count as nil if a total of their group is the sum of the others somewhere.
     """
-    coefficient = pl.col("coefficient")
-    sums = (
-        system.entries.join(system.cells.select("cell", "low", "high"), on="cell")
-        .group_by("equation", maintain_order=True)
-        .agg(
-            pl.when(coefficient > 0).then("low").otherwise(-pl.col("high")).sum().alias("least"),
-            pl.when(coefficient > 0).then("high").otherwise(-pl.col("low")).sum().alias("most"),
-            (1e-13 * pl.col("low").abs().sum() + _TOLERANCE).alias("slack"),
-        )
-        .join(system.equations.select("equation", "group"), on="equation")
-    )
+    sums = system.sums
     partial = [number for number, group in enumerate(system.groups) if group.is_partial]
     # The slack is larger than the tolerance where a figure is not 0: nothing is learned from a sum of zeros.
     is_closed = (pl.col("least") == pl.col("most")) & (pl.col("least").abs() <= pl.col("slack"))
-    is_closed &= pl.col("slack") > _TOLERANCE
+    is_closed &= pl.col("slack") > TOLERANCE
     complete = sums.filter(is_closed)["group"].unique()
     is_partial = pl.col("group").is_in(partial) & ~pl.col("group").is_in(complete.implode())
     sums = sums.with_columns(is_partial.alias("is_partial"))
@@ -222,7 +140,7 @@ def _check_alone(system: _System, need: Need | None, found: Findings) -> pl.Data
         rest = sums.filter(
             pl.col("is_partial")
             & (pl.col("least") == pl.col("most"))
-            & (-pl.col("most")).is_between(pl.col("slack"), need.width - _TOLERANCE)
+            & (-pl.col("most")).is_between(pl.col("slack"), need.width - TOLERANCE)
         )
         found.rests += [system.name(number) for number in rest["equation"]]
     return sums.filter(~fails).select("equation", "is_partial")
@@ -231,9 +149,9 @@ def _check_alone(system: _System, need: Need | None, found: Findings) -> pl.Data
 class _Elimination:
     """Finds cells step by step as a reader would: an equation with one unknown gives it away."""
 
-    def __init__(self, system: _System, equations: pl.DataFrame) -> None:
-        self.low: list[float] = system.cells["low"].to_list()
-        self.high: list[float] = system.cells["high"].to_list()
+    def __init__(self, system: System, equations: pl.DataFrame) -> None:
+        self.low = array("d", system.cells["low"].to_numpy().tobytes())
+        self.high = array("d", system.cells["high"].to_numpy().tobytes())
         self.partial: set[int] = set(equations.filter("is_partial")["equation"])
         self.because: dict[int, frozenset[int]] = {}
         """By cell found, the equations that it follows from."""
@@ -280,7 +198,7 @@ class _Elimination:
         """Give the values of the unknowns that an equation leaves no choice for; None if it leaves a choice."""
         unknown = [(cell, sign) for cell, sign in self.entries[number] if self.is_open(cell)]
         rest = -self.known(number)
-        slack = _TOLERANCE + 1e-13 * sum(
+        slack = TOLERANCE + 1e-13 * sum(
             abs(self.low[cell]) for cell, _ in self.entries[number] if not self.is_open(cell)
         )
         least = sum(self.low[cell] if sign > 0 else -self.high[cell] for cell, sign in unknown)
@@ -328,7 +246,7 @@ class _Elimination:
 class _Results:
     """Takes what is known about cells, and keeps what is too much."""
 
-    system: _System
+    system: System
     figures: Figures
     need: Need | None
     work: _Elimination
@@ -338,7 +256,7 @@ class _Results:
         """Take the whole numbers in an interval."""
         if not self.figures.is_whole:
             return low, high
-        return float(np.ceil(low - _TOLERANCE)), float(np.floor(high + _TOLERANCE))
+        return float(np.ceil(low - TOLERANCE)), float(np.floor(high + TOLERANCE))
 
     def is_safe(self, low: float, high: float) -> bool:
         """Say whether values seen for a cell are far enough apart."""
@@ -348,7 +266,7 @@ class _Results:
         """Keep the interval of a cell if it is too narrow, or if all are asked for."""
         low, high = self.whole(low, high)
         row = self.system.cells.row(cell, named=True)
-        is_nil = row["is_absent"] and max(abs(low), abs(high)) <= _TOLERANCE
+        is_nil = row["is_absent"] and max(abs(low), abs(high)) <= TOLERANCE
         if self.need is None or not (self.need.is_met(low, high) or is_nil):
             key = tuple(row[name] for name in self.system.dimensions)
             names = tuple(map(self.system.name, sorted(reasons)))
@@ -423,7 +341,7 @@ class _Program:
         if status != highspy.HighsModelStatus.kOptimal:
             return None
         duals = self.highs.getSolution().row_dual
-        return [number for number, dual in zip(self.equations, duals, strict=True) if abs(dual) > _TOLERANCE]
+        return [number for number, dual in zip(self.equations, duals, strict=True) if abs(dual) > TOLERANCE]
 
     def tour(self, cells: Sequence[int], draw: np.random.Generator, seconds: float) -> None:
         """Go to a far corner; totals that are unknown themselves are kept down, so that the corner exists."""
@@ -437,15 +355,15 @@ class _Program:
         _, is_there, ray = self.highs.getDualRay()  # type: ignore[attr-defined]
         if not is_there or ray is None:
             return list(self.equations)
-        return [number for number, part in zip(self.equations, ray, strict=True) if abs(part) > _TOLERANCE]
+        return [number for number, part in zip(self.equations, ray, strict=True) if abs(part) > TOLERANCE]
 
 
 def _solve(
-    equations: Sequence[int], work: _Elimination, judged: Iterable[int], results: _Results, deadline: float
+    equations: Sequence[int], work: _Elimination, judged: Container[int], results: _Results, deadline: float
 ) -> None:
     """Audit the cells of one component."""
     program = _Program(equations, work)
-    cells = [cell for cell in judged if cell in program.column]
+    cells = sorted(cell for cell in program.cells if cell in judged)
     status = program.run(np.zeros(len(program.cells)), deadline - time.monotonic())
     if status == highspy.HighsModelStatus.kInfeasible:
         numbers = frozenset().union(*map(work.reasons, program.contradiction()))
@@ -470,7 +388,7 @@ def _after_tours(program: _Program, cells: list[int], results: _Results, deadlin
     for _ in range(_TOURS if results.need is not None else 0):
         program.tour(cells, draw, deadline - time.monotonic())
         left = [cell for cell in cells if not results.is_safe(*program.seen(cell))]
-        if len(left) > 0.9 * len(cells):
+        if not left or len(left) > 0.9 * len(cells):
             return left
         cells = left
     return cells

@@ -26,6 +26,7 @@ from loader.gate.shapes import (
     review_key,
 )
 from loader.persons import LEGAL_FORMS, TITLES, why_held
+from loader.texts import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -91,7 +92,7 @@ def _worth_a_look(rows: pl.DataFrame, names: list[str]) -> list[str]:
     sample = rows.gather_every(max(1, rows.height // _SAMPLE)).select(pl.col(names).n_unique() * 2 < pl.len())
     repeats = sample.row(0, named=True) if names else {}
     # To find the distinct texts of a column is cheaper than to search it, if there are few.
-    texts = [pl.col(name).unique() if repeats[name] else pl.col(name) for name in names]
+    texts = [pl.col(name).unique().cast(pl.String) if repeats[name] else pl.col(name).cast(pl.String) for name in names]
     found = rows.select(text.str.contains(SUSPECT_OR_ODD).any() for text in texts).row(0, named=True)
     return [name for name in names if found[name]]
 
@@ -133,7 +134,8 @@ def _found_in(column: pl.Series, name: str, policy: Policy) -> dict[Found, list[
 
 def _suspects(column: pl.Series) -> Iterator[tuple[str, str]]:
     """Yield the distinct cells worth a closer look, each in normal form, in order of appearance."""
-    cells = column.filter(column.str.contains(SUSPECT_OR_ODD)).unique(maintain_order=True)
+    texts = distinct(column)
+    cells = texts.filter(texts.str.contains(SUSPECT_OR_ODD)).unique(maintain_order=True)
     if cells.is_empty():
         return
     # A character without width may stand between two words or within one: both readings are looked at.
@@ -180,7 +182,7 @@ def _clear(names: pl.Series) -> pl.Series:
 
 def _suppliers(lines: pl.DataFrame, reviewed: Collection[str], place: _Place) -> Iterator[Problem]:
     """Yield the payees that nothing shows to be organisations; their names are not repeated, not even in part."""
-    names = lines["text"].drop_nulls().unique()
+    names = lines["text"].drop_nulls().unique().cast(pl.String)
     reasons = {text: why_held(text, reviewed) for text in names.filter(~_clear(names))}
     held = {text: reason for text, reason in reasons.items() if reason is not None}
     if not held:

@@ -89,7 +89,7 @@ def _one_person_a_row(rows: pl.DataFrame, policy: Policy, layout: Layout, traits
         is_list = policy.kind == REFERENCE and len(traits) < 3
         return None if is_list else f"nothing is counted, and there are columns for {shown}"
     if policy.kind == COUNTS and policy.multiplier == 1:
-        ones = rows.select(pl.col(list(layout.measures)).str.contains(_ONE).mean()).row(0)
+        ones = rows.select(pl.col(list(layout.measures)).cast(pl.String).str.contains(_ONE).mean()).row(0)
         if all(share is not None and share >= _MOSTLY for share in ones):
             return f"its figures are 1, and there are columns for {shown}"
     if policy.kind in {MONEY, PERCENTAGES} and len(traits) > 2 and _is_scattered(rows, layout):
@@ -110,7 +110,7 @@ def _is_scattered(rows: pl.DataFrame, layout: Layout) -> bool:
 
 def _is_identifier(column: pl.Series, name: str) -> bool:
     """Say whether a column numbers persons: a value of its own in each row, called or shaped like a reference."""
-    head = column.head(1000)
+    head = column.head(1000).cast(pl.String)
     if head.null_count() or head.n_unique() < head.len():  # most columns end here, at little cost
         return False
     words = set(words_of(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ")))

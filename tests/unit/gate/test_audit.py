@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from loader.gate.audit import Audit, audit_table, check_recoverable, groups_of
-from loader.gate.intervals import Group
+from loader.gate.counts import read_figures
+from loader.gate.intervals import Group, audit
 from loader.gate.policy import Layout, Policy
 
 if TYPE_CHECKING:
@@ -255,3 +256,16 @@ def test_many_problems_are_counted() -> None:
 def test_empty_tables_pass() -> None:
     rows = table(ONE_HIDDEN).clear()
     assert run(rows, Policy("counts", totals=TOTALS)).problems == ()
+
+
+def test_a_total_that_no_other_equation_is_about_is_not_asked_to_add_up() -> None:
+    rows = table("area period n\nE1 2024 -3\nE2 2024 -4\nE1 2025 5\nE2 2025 8\nT 2025 13")
+    assert texts(run(rows, Policy("counts", totals=TOTALS))) == []
+
+
+def test_a_code_may_be_a_part_of_several_totals() -> None:
+    rows = table("area n\nE1 .\nE2 17\nE3 .\nE4 9\nR1 41\nR2 20\nT 41")
+    figures = read_figures(rows, ("area",), "n", Policy("counts"), "line")
+    groups = [Group("area", "R1", ("E1", "E2")), Group("area", "R2", ("E3", "E4")), Group("area", "T", ("E1", "E2"))]
+    found = audit(figures, groups, None)
+    assert [(leak.key, leak.low, leak.high) for leak in found.intervals] == [(("E1",), 24, 24), (("E3",), 11, 11)]
