@@ -56,6 +56,13 @@ class QueryFormat(StrEnum):
     TTL = "ttl"
 
 
+class Engine(StrEnum):
+    """What runs the SQL about cubes."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 class ListFormat(StrEnum):
     """Forms `dwpld releases` prints."""
 
@@ -72,11 +79,27 @@ class DiffFormat(StrEnum):
     NT = "nt"
 
 
+class DumpFormat(StrEnum):
+    """Forms `dwpld dump` writes."""
+
+    NQ = "nq"
+    NT = "nt"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
 class Mode(StrEnum):
     """Modes of conversion (csv2rdf §2)."""
 
     STANDARD = "standard"
     MINIMAL = "minimal"
+
+
+CubeEngine = Annotated[Engine, typer.Option(envvar="DWPLD_ENGINE", help="What runs the SQL about cubes.")]
+SparkMaster = Annotated[
+    str | None,
+    typer.Option(envvar="DWPLD_SPARK_MASTER", metavar="URL", help="The Spark cluster; Spark's own setting if none."),
+]
 
 
 @app.command()
@@ -237,11 +260,35 @@ def query(
     release: Annotated[Path, typer.Option(metavar="DIR", help="The release to ask.")] = DEFAULT_RELEASE,
     output: Annotated[QueryFormat, typer.Option("--format", help="What to print.")] = QueryFormat.TABLE,
     explain: Annotated[bool, typer.Option("--explain", help="Print how the query is answered instead.")] = False,
+    engine: CubeEngine = Engine.DUCKDB,
+    spark_master: SparkMaster = None,
 ) -> None:
     """Answer a SPARQL query from a release, without a server."""
     from endpoint.commands import query as run
 
-    raise typer.Exit(run(source, release=release, format=output.value, is_explained=explain))
+    form = output.value
+    raise typer.Exit(
+        run(source, release=release, format=form, is_explained=explain, engine=engine.value, master=spark_master)
+    )
+
+
+@app.command()
+def dump(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Datasets, codes-LIST, ontology, catalogue; everything if none."),
+    ] = None,
+    release: Annotated[Path, typer.Option(metavar="DIR", help="The release to take it from.")] = DEFAULT_RELEASE,
+    output: Annotated[DumpFormat | None, typer.Option("--format", help="As the file name says, else nq.")] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File, compressed if it ends in .gz; - is stdout.")] = Path(
+        "-"
+    ),
+) -> None:
+    """Write what a release holds: all triples as N-Quads or N-Triples, or one table as CSV or Parquet."""
+    from loader.dumping import dump as run
+    from loader.release import open_release
+
+    run(open_release(release), names or (), out, output.value if output else None)
 
 
 @app.command()
@@ -281,11 +328,13 @@ def serve(
     release: Annotated[Path, typer.Option(metavar="DIR", help="The release to serve.")] = DEFAULT_RELEASE,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    engine: CubeEngine = Engine.DUCKDB,
+    spark_master: SparkMaster = None,
 ) -> None:
     """Serve a release: pages, linked data and SPARQL, read-only."""
     from endpoint.commands import serve as run
 
-    raise typer.Exit(run(release, host, port))
+    raise typer.Exit(run(release, host, port, engine.value, spark_master))
 
 
 def _log() -> None:

@@ -17,6 +17,8 @@ from starlette.responses import FileResponse, Response
 
 from endpoint.answers import answer, choose_form, entity_tag, link, problem, problem_json
 from endpoint.catalogue import code_lists, datasets, examples
+from endpoint.dumps import PLACE as DUMPS
+from endpoint.dumps import dump
 from endpoint.media import HTML, PROBLEM
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
@@ -113,7 +115,7 @@ class Endpoint:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._shelf = Shelf(settings.release)
+        self._shelf = Shelf(settings.release, settings.open_engine)
         self._threads: Executor = query_threads(settings.query_threads)
 
     def close(self) -> None:
@@ -143,6 +145,8 @@ class Endpoint:
         if path.startswith("/assets/"):
             return asset(path)
         serving = self._shelf.current()
+        if path.startswith(DUMPS):
+            return dump(request, serving, path)
         if path == "/":
             return self._page(request, serving, "start.html", self._settings.title)
         if path == "/data":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pyoxigraph import Literal, NamedNode
 
 from endpoint.catalogue import edition_text, examples_of, folder_of
+from endpoint.dumps import dump_links
 from endpoint.labels import LABELS, STATUSES, absence_text, triples_terms
 from endpoint.pages import Crumb, Reader, Shown
 from endpoint.quality import files_of, quality_context, report_path
@@ -254,6 +255,7 @@ def dataset_view(serving: Serving, description: Description) -> View:
         "parts": [_part(reader, part) for part in parts],
         "table": table,
         "files": _files(folder),
+        "dumps": dump_links(folder),
         "quality": report_path(serving, subject),
         "made_from": [file for file in files_of(serving, folder) if not file.is_mapping] if folder is not None else [],
         "examples": examples_of(serving, folder.name) if folder is not None else [],

@@ -1,17 +1,17 @@
 """Compare two releases: what was added, removed and revised (docs/comparing.md).
 
 Observations are compared as rows of the published tables, by the columns that their address is made of; everything else
-as the triples of the dumps, by subject. A folder whose dump is the same in both is not looked into.
+as the triples of the dumps, by subject. A folder whose dump and columns are the same in both is not looked into.
 """
 
 from __future__ import annotations
 
-import gzip
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
+from loader.dumps import quads, rest
 from loader.errors import MisuseError
 from loader.release import CURRENT, RELEASES, open_release
 from loader.rows import compare_rows, open_table, subject_prefix, values_by_subject
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pyoxigraph import NamedNode
 
-    from loader.release import FolderRecord, Release
+    from loader.release import FileRecord, FolderRecord, Release
     from loader.rows import ObservationTable, RowChanges, Term, Values
 
 ADDED: Final = "added"
@@ -36,8 +36,6 @@ CODE: Final = "code"
 STRUCTURE: Final = "part of the structure"
 THING: Final = "thing"
 SORTS: Final = (OBSERVATION, CODE, STRUCTURE, THING)
-PIECE: Final = 1 << 22
-"""Bytes of a dump that are looked at together."""
 CODE_LIST: Final = "code-list"
 CUBE: Final = "cube"
 STRUCTURES: Final = frozenset({QB.DataSet, QB.DataStructureDefinition, QB.ComponentSpecification})
@@ -186,30 +184,30 @@ def _compare_folder(
     record = new or old
     assert record is not None, "a pair has one folder at least"
     node = uris.scheme(record.name) if record.kind == CODE_LIST else uris.dataset(record.name)
-    dump = f"dumps/{_stem(record)}.nq.gz"
+    name = _stem(record)
     changes = FolderChanges(record.name, node, old, new, None, ())
     if old is None or new is None:
         owner = after if old is None else before
-        lines = frozenset(_lines(owner.path / dump, _observations(_table(owner, record, uris))))
+        lines = frozenset(_lines(owner, name, _table(owner, record, uris)))
         return _Compared(changes, come=lines) if old is None else _Compared(changes, gone=lines)
-    if _hash(old, dump) == _hash(new, dump):
+    if _content(old) == _content(new):
         return _Compared(changes)
     tables = _tables(before, after, old, new, uris)
     if tables is None:
-        return _Compared(changes, *_line_changes(before.path / dump, after.path / dump, (None, None)))
+        return _Compared(changes, *_line_changes(before, after, name, (None, None)))
     rows = compare_rows(*tables)
-    gone, come = _line_changes(before.path / dump, after.path / dump, tables)
+    gone, come = _line_changes(before, after, name, tables)
     return _Compared(replace(changes, rows=rows if rows.is_anything else None), gone, come)
 
 
 def _compare_dumps(before: Release, after: Release, name: str, node: NamedNode) -> _Compared:
-    dump = f"dumps/{name}.nq.gz"
-    gone, come = _line_changes(before.path / dump, after.path / dump, (None, None))
+    gone, come = _line_changes(before, after, name, (None, None))
     return _Compared(FolderChanges(name, node, None, None, None, ()), gone, come)
 
 
-def _hash(folder: FolderRecord, path: str) -> str | None:
-    return next((output.sha256 for output in folder.outputs if output.path == path), None)
+def _content(folder: FolderRecord) -> frozenset[FileRecord]:
+    """Give the files that hold the triples of a folder."""
+    return frozenset(file for file in folder.outputs if file.path.startswith(("dumps/", "cubes/")))
 
 
 def _tables(
@@ -232,27 +230,24 @@ def _observations(table: ObservationTable | None) -> str:
     return subject_prefix(table) if table is not None else ""
 
 
-def _lines(dump: Path, observations: str) -> Iterator[bytes]:
-    """Yield the lines of a dump as N-Triples, without those about observations.
+def _lines(release: Release, name: str, table: ObservationTable | None) -> Iterator[bytes]:
+    """Yield the lines of a dump as N-Triples, without those about observations if a table has them as rows.
 
-    Observations stand together, millions of lines; whether a piece is of nothing else is counted, which is four times
-    as fast as looking at each line.
+    Where observations are no columns they stand together, millions of lines; whether a piece is of nothing else is
+    counted, which is four times as fast as looking at each line.
     """
-    start = f"<{observations or ' '}".encode()
-    rest = b""
-    with gzip.open(dump) as quads:
-        while piece := quads.read(PIECE):
-            whole, newline, rest = (rest + piece).rpartition(b"\n")
-            if newline and (not whole.startswith(start) or whole.count(b"\n" + start) < whole.count(b"\n")):
-                yield from (line[: line.rindex(b" <")] for line in whole.split(b"\n") if not line.startswith(start))
+    start = f"<{_observations(table) or ' '}".encode()
+    for piece in quads(release, name) if table is None else rest(release, name):
+        if not piece.startswith(start) or piece.count(b"\n" + start) < piece.count(b"\n") - 1:
+            yield from (line[: line.rindex(b" <")] for line in piece.splitlines() if not line.startswith(start))
 
 
 def _line_changes(
-    before: Path, after: Path, tables: tuple[ObservationTable | None, ObservationTable | None]
+    before: Release, after: Release, name: str, tables: tuple[ObservationTable | None, ObservationTable | None]
 ) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """Give the lines that only the first dump has, and those that only the second has."""
-    old = frozenset(_lines(before, _observations(tables[0])))
-    new = frozenset(_lines(after, _observations(tables[1])))
+    """Give the lines that only the first dump of that name has, and those that only the second has."""
+    old = frozenset(_lines(before, name, tables[0]))
+    new = frozenset(_lines(after, name, tables[1]))
     return old - new, new - old
 
 

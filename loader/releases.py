@@ -26,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from loader.dumps import dump_names
 from loader.errors import MisuseError
 from loader.release import CURRENT, RELEASES, count_quads, file_record, open_release
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 KEEP: Final = 2
 """How many releases stay unless said otherwise: the current one and the one before."""
 
+COLUMN_FILES: Final = ("parquet", "json")
+"""Files of `cubes/` that a folder with columns has, in the order in which the content hash has them."""
 _LOCK: Final = ".lock"
 _STAGING: Final = ".staging-"
 _REMOVED: Final = ".removed-"
@@ -146,7 +149,7 @@ def _size(count: float) -> str:
 
 
 def damage(release: Release) -> list[str]:
-    """Compare a release with its manifest: every file, the dumps as a whole, the graph; say what is not as it was."""
+    """Compare a release with its manifest: every file, dumps and columns as a whole, the graph; say what changed."""
     files = [file for folder in release.manifest.folders for file in folder.outputs]
     found = [f"{file.path}: {wrong}" for file in files if (wrong := _file_damage(release.path, file))]
     return found + (_dump_damage(release) if not found else []) + _graph_damage(release)
@@ -160,22 +163,27 @@ def _file_damage(release: Path, file: FileRecord) -> str:
 
 
 def _dump_damage(release: Release) -> list[str]:
-    """Compare the hash of all dumps with the manifest's, which holds those of vocabulary and catalogue as well."""
-    files = [file.path for folder in release.manifest.folders for file in folder.outputs]
-    names = [path for path in files if path.startswith("dumps/")]
+    """Compare the hash of all content with the manifest's, which holds vocabulary and catalogue as well."""
     hashes = hashlib.sha256()
     try:
-        for name in (*names, "dumps/ontology.nq.gz", "dumps/catalogue.nq.gz"):
-            with gzip.open(release.path / name) as dump:
-                digest = hashlib.file_digest(dump, "sha256").digest()
-                hashes.update(digest)
-        with (release.path / "catalogue.nq").open("rb") as catalogue:
-            is_same = hashlib.file_digest(catalogue, "sha256").digest() == digest
+        for name in dump_names(release):
+            digest = _hash_of(release.path / f"dumps/{name}.nq.gz")
+            hashes.update(digest)
+            for kind in COLUMN_FILES:
+                if (columns := release.path / f"cubes/{name}.{kind}").exists():
+                    hashes.update(_hash_of(columns))
+        is_same = _hash_of(release.path / "catalogue.nq") == digest
     except (OSError, EOFError, zlib.error) as error:
         return [f"dumps: {error}"]
     if hashes.hexdigest() != release.manifest.content_sha256:
         return ["dumps: not as in manifest.json"]
     return [] if is_same else ["catalogue.nq: not as in dumps/catalogue.nq.gz"]
+
+
+def _hash_of(path: Path) -> bytes:
+    """Hash a file as it is; one that is compressed, by its content."""
+    with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw as content:
+        return hashlib.file_digest(content, "sha256").digest()
 
 
 def _graph_damage(release: Release) -> list[str]:
@@ -224,6 +232,8 @@ def explained(what: str) -> Iterator[None]:
     """Turn what the disk refuses into words: MisuseError, `what` and the reason."""
     try:
         yield
+    except BrokenPipeError:  # whoever reads the output has enough of it
+        raise
     except OSError as error:
         file = error.filename2 or error.filename  # of a copy, the one that was written
         where = f" ({file})" if file else ""

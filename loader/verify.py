@@ -6,9 +6,12 @@ on what is published. Queries see everything. Shapes see structures, code lists 
 
 from __future__ import annotations
 
-import gzip
 import importlib.resources
+import io
+import shutil
+import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +19,9 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import QuerySolutions, QueryTriples, RdfFormat, Store, serialize
 
+from loader.dumps import Stream, observations
 from loader.errors import Problem
+from loader.releases import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,24 +68,42 @@ def _read_query(path: Path) -> IntegrityQuery:
 
 def verify(release: Release, watcher: Watcher) -> list[Problem]:
     """Run every query and every shape on a release; give all that they find."""
-    store = _whole(release)
     base = f"{release.manifest.base_uri}/"
     problems: list[Problem] = []
-    for query in integrity_queries():
-        problems += _timed(query.name, ask(store, query, base), watcher)
-    for shapes in sorted(_packaged("ontology", "shapes").glob("*.ttl")):
-        problems += _timed(f"shapes of {shapes.stem}", conform(read_part(store, shapes.stem, base), shapes), watcher)
+    with whole(release) as store:
+        for query in integrity_queries():
+            problems += _timed(query.name, ask(store, query, base), watcher)
+        for shapes in sorted(_packaged("ontology", "shapes").glob("*.ttl")):
+            part = read_part(store, shapes.stem, base)
+            problems += _timed(f"shapes of {shapes.stem}", conform(part, shapes), watcher)
     return problems
 
 
-def _whole(release: Release) -> Store:
-    """Give a store of every quad; that of the release has no observations that are columns."""
+@contextmanager
+def whole(release: Release) -> Iterator[Store]:
+    """Give a store of every quad: that of the release, or a copy of it with the observations that are columns.
+
+    Raises MisuseError if there is no room for it in the directory for temporary files.
+    """
+    served = release.store()
     if not release.cubes():
-        return release.store()
-    store = Store()
-    for path in sorted((release.path / "dumps").glob("*.nq.gz")):
-        store.bulk_load(input=gzip.decompress(path.read_bytes()), format=RdfFormat.N_QUADS)
-    return store
+        yield served
+        return
+    with (
+        explained("the release could not be loaded to be verified"),
+        tempfile.TemporaryDirectory(prefix="dwpld-verify-", ignore_cleanup_errors=True) as directory,
+    ):
+        shutil.copytree(release.path / "graph", directory, dirs_exist_ok=True)
+        store = Store(directory)
+        quads = Stream(_column_quads(release))
+        store.bulk_load(input=io.BufferedReader(quads, 1 << 20), format=RdfFormat.N_QUADS)
+        store.optimize()
+        yield store
+
+
+def _column_quads(release: Release) -> Iterator[bytes]:
+    for cube in release.cubes():
+        yield from observations(cube, release.columns(cube), f" <{cube.graph}> .\n")
 
 
 def _timed(name: str, found: Iterable[Problem], watcher: Watcher) -> list[Problem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ import pytest
 from pyoxigraph import NamedNode
 
 from loader.build import Plan, build, check
+from loader.dumps import dump_names, quads, triples
 from loader.errors import MisuseError, ProblemsError
 from loader.mapping import packaged_mappings
 from loader.progress import LogWatcher
@@ -77,16 +77,15 @@ def test_building_twice_gives_the_same_quads(tmp_path: Path) -> None:
     first = open_release(build(plan(mappings), tmp_path / "a", LogWatcher()))
     second = open_release(build(plan(mappings), tmp_path / "b", LogWatcher()))
     assert first.manifest.content_sha256 == second.manifest.content_sha256
-    for dump in sorted((first.path / "dumps").iterdir()):
-        assert dump.read_bytes() == (second.path / "dumps" / dump.name).read_bytes(), dump.name
+    for part in ("dumps", "cubes"):
+        for file in sorted((first.path / part).iterdir()):
+            assert file.read_bytes() == (second.path / part / file.name).read_bytes(), file.name
 
 
 def test_the_dumps_are_the_store(tmp_path: Path) -> None:
     release = open_release(build(plan(tiny.write_mapping(tmp_path)), tmp_path / "out", LogWatcher()))
-    lines: set[str] = set()
-    for dump in (release.path / "dumps").iterdir():
-        lines |= set(gzip.decompress(dump.read_bytes()).decode().splitlines())
-    assert lines == {f"{quad} ." for quad in stored_quads(release)}
+    lines = b"".join(quads(release, *dump_names(release))).decode().splitlines()
+    assert set(lines) == {f"{quad} ." for quad in stored_quads(release)}
 
 
 @pytest.mark.parametrize(
@@ -248,10 +247,9 @@ def test_what_a_folder_declares_is_published_with_it(tmp_path: Path) -> None:
 def test_no_triple_is_in_two_graphs(shipped_release: Release) -> None:
     """The union of graphs would repeat it, and sums over joins with it would be wrong."""
     first: dict[str, str] = {}
-    for dump in sorted((shipped_release.path / "dumps").iterdir()):
-        for line in set(gzip.decompress(dump.read_bytes()).decode().splitlines()):
-            triple = line.rpartition(" <")[0]
-            assert first.setdefault(triple, dump.name) == dump.name, triple
+    for name in dump_names(shipped_release):
+        for line in set(b"".join(triples(shipped_release, name)).decode().splitlines()):
+            assert first.setdefault(line, name) == name, line
 
 
 def test_a_supplier_of_two_datasets_is_described_once(tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
+from loader import dumps
 from loader.build import Plan, build
 from loader.progress import LogWatcher
 from loader.release import MANIFEST_FORMAT, open_release
@@ -65,8 +65,7 @@ def make(mappings: Path, out: Path, *, is_fresh: bool = False) -> tuple[Release,
 
 def quads(release: Release) -> list[str]:
     """Give all quads of a release, from its dumps."""
-    dumps = sorted((release.path / "dumps").iterdir())
-    return sorted({line for dump in dumps for line in gzip.decompress(dump.read_bytes()).decode().splitlines()})
+    return sorted(set(b"".join(dumps.quads(release, *dumps.dump_names(release))).decode().splitlines()))
 
 
 def stored(release: Release) -> list[str]:

@@ -186,6 +186,10 @@ def rewrite_dump(release: Path) -> None:
     dump.write_bytes(gzip.compress(gzip.decompress(dump.read_bytes()).replace(b"Area", b"Aera")))
 
 
+def indent(document: Path) -> None:
+    document.write_text(f" {document.read_text('utf-8')}", "utf-8")
+
+
 def grow_graph(release: Path) -> None:
     from pyoxigraph import NamedNode, Quad, Store
 
@@ -199,6 +203,8 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "tables/tiny/tiny.csv: not as in": lambda path: (path / "tables/tiny/tiny.csv").write_text("Area\n", "utf-8"),
     "tables/tiny/tiny.csv: No such file": lambda path: (path / "tables/tiny/tiny.csv").unlink(),
     "dumps/tiny.nq.gz: not as in": lambda path: (path / "dumps/tiny.nq.gz").write_bytes(b"\x1f\x8b"),
+    "cubes/tiny.parquet: not as in": lambda path: os.truncate(path / "cubes/tiny.parquet", 60),
+    "cubes/tiny.json: not as in": lambda path: indent(path / "cubes/tiny.json"),
     "dumps: not as in": rewrite_dump,
     "dumps: .*catalogue": lambda path: (path / "dumps/catalogue.nq.gz").unlink(),
     "dumps: .*end-of-stream": lambda path: os.truncate(path / "dumps/catalogue.nq.gz", 60),
