@@ -1,6 +1,7 @@
 # make run    set up, build a release, serve it on http://127.0.0.1:$(PORT)
 # make test   set up, run every test
 # make setup  only prepare .venv (with dwpld in .venv/bin) and the page assets
+# make spark  set up, with the Spark engine too (docs/operations.md); it needs Java 17 or newer
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -11,7 +12,7 @@ ASSETS := endpoint/assets
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?= -n 2
 
-.PHONY: run test setup build check lock clean
+.PHONY: run test setup build spark check lock clean
 
 run: setup build
 	@echo "== Serving on http://127.0.0.1:$(PORT) (stop with Ctrl-C)"
@@ -22,6 +23,8 @@ build: setup
 	@$(BIN)/dwpld build --base-uri http://127.0.0.1:$(PORT)
 
 setup: $(VENV)/.run $(STATIC)/.done
+
+spark: setup $(VENV)/.spark
 
 test: setup $(VENV)/.dev
 	@echo "== Running the tests"
@@ -46,6 +49,11 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(VENV)/.spark: requirements-spark.lock $(VENV)/.run
+	@echo "== Installing the Spark engine (requirements-spark.lock, 450 MB)"
+	@$(PIP) install --require-hashes -r requirements-spark.lock
+	@touch $@
+
 $(STATIC)/.done: $(ASSETS)/package-lock.json $(wildcard $(ASSETS)/*.mjs) $(wildcard $(ASSETS)/src/*)
 	@echo "== Building the page assets"
 	@command -v npm > /dev/null || { echo "Node.js 20 or newer with npm is needed for the page assets" >&2; exit 1; }
@@ -57,6 +65,7 @@ lock: | $(VENV)/bin/python
 	@$(PIP) install pip-tools
 	@$(BIN)/pip-compile $(LOCK_FLAGS) --extra build -o requirements.lock pyproject.toml
 	@$(BIN)/pip-compile $(LOCK_FLAGS) --allow-unsafe --extra build --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@$(BIN)/pip-compile $(LOCK_FLAGS) --extra spark -c requirements.lock -o requirements-spark.lock pyproject.toml
 
 LOCK_FLAGS := --quiet --generate-hashes --strip-extras --no-annotate --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links

@@ -22,14 +22,15 @@ FORMATS: Final = ("table", "csv", "json", "ttl")
 CELL_WIDTH: Final = 60
 
 
-def serve(release: Path, host: str, port: int) -> int:
+def serve(release: Path, host: str, port: int, engine: str = "duckdb", master: str | None = None) -> int:
     """Serve a release until SIGTERM or SIGINT. Raises MisuseError if it cannot start."""
     import uvicorn
 
     from endpoint.app import create_app
+    from endpoint.cubes.engine import engine_named
     from endpoint.settings import Settings
 
-    app = create_app(Settings(release=release))
+    app = create_app(Settings(release=release, open_engine=engine_named(engine, master)))
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     print(f"serving {release} at http://{shown}:{listening.getsockname()[1]}/", file=sys.stderr, flush=True)  # noqa: T201
@@ -51,7 +52,8 @@ def listen(host: str, port: int) -> socket.socket:
     import socket
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    taken = socket.socket(family, socket.SOCK_STREAM)
+    # without the protocol's number asyncio leaves Nagle's algorithm on: most small answers would wait 40 ms
+    taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((host, port))
@@ -64,18 +66,27 @@ def listen(host: str, port: int) -> socket.socket:
     return taken
 
 
-def query(source: str, *, release: Path, format: str, is_explained: bool = False) -> int:  # noqa: A002 - the name of the option
+def query(
+    source: str,
+    *,
+    release: Path,
+    format: str,  # noqa: A002 - the name of the option
+    is_explained: bool = False,
+    engine: str = "duckdb",
+    master: str | None = None,
+) -> int:
     """Answer the query in a file, or on standard input for `-`, from a release; the answer goes to stdout.
 
     Raises MisuseError for a file that cannot be read or a form that does not fit, ProblemsError for what is no query.
     """
+    from endpoint.cubes.engine import engine_named
     from endpoint.guard import analyse
     from endpoint.problems import RequestError
     from endpoint.serving import contained, open_serving, query_threads
     from endpoint.source import Scope
 
     text = _read(source)
-    serving = open_serving(release)
+    serving = open_serving(release, engine_named(engine, master))
 
     def run() -> None:
         from endpoint.sparql import explained

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from endpoint.cubes.engine import DuckEngine
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from endpoint.cubes.engine import OpenEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +29,5 @@ class Settings:
     """Queries answered at the same time; others wait."""
     html_rows: int = 1_000
     """Most rows of a query result shown on its HTML page, which says so; other formats give every row."""
+    open_engine: OpenEngine = DuckEngine
+    """What runs the SQL about cubes; `--engine` on the command line."""
