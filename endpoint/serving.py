@@ -11,7 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from endpoint.cubes.columns import open_columns
+from endpoint.cubes.engine import DuckEngine
 from endpoint.cubes.source import CubeSource
+from endpoint.cubes.whole import whole_of
 from endpoint.labels import Labels
 from endpoint.results import PREFIXES
 from endpoint.site import Site
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from endpoint.cubes.engine import OpenEngine
     from endpoint.source import QuadSource
     from loader.release import Release
 
@@ -57,10 +60,11 @@ class Serving:
 class Shelf:
     """Gives the release to serve. A release that cannot be opened is passed over, and the one before is served on."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, open_engine: OpenEngine = DuckEngine) -> None:
         self._path = path
+        self._open_engine = open_engine
         self._lock = threading.Lock()
-        self._serving = open_serving(path)
+        self._serving = open_serving(path, open_engine)
         self._refused: Path | None = None
 
     def current(self) -> Serving:
@@ -75,7 +79,7 @@ class Shelf:
         if real in (self._serving.release.path, self._refused):
             return  # another request was quicker
         try:
-            self._serving = open_serving(real)
+            self._serving = open_serving(real, self._open_engine)
             self._refused = None
             log.info("serving release %s", real.name)
         except (DwpldError, OSError) as error:
@@ -83,13 +87,13 @@ class Shelf:
             log.error("release %s cannot be served, staying with %s: %s", real, self._serving.release.id, error)
 
 
-def open_serving(path: Path) -> Serving:
-    """Open a release. Raises MisuseError if there is none."""
+def open_serving(path: Path, open_engine: OpenEngine = DuckEngine) -> Serving:
+    """Open a release. Raises MisuseError if there is none, or the engine cannot be used."""
     release = open_release(path)
     base = release.manifest.base_uri
-    columns = open_columns(release)
+    columns = open_columns(release, open_engine)
     store = release.store()
-    source = StoreSource(store, base) if columns is None else CubeSource(store, columns, base)
+    source = StoreSource(store, base) if columns is None else CubeSource(store, columns, base, whole_of(release))
     return Serving(release, source, Site(base))
 
 

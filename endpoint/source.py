@@ -48,7 +48,7 @@ class Explained:
     stars: tuple[tuple[str, str, int], ...] = ()
     """What the columns answer: for each part its patterns, the SQL, and how many rows came of it."""
     query: str = ""
-    """What the store is asked; empty if that is the query as it was."""
+    """What the store is asked; empty if that is the query as it was, of the store or of one with every triple."""
 
 
 class QuadSource(Protocol):

@@ -228,7 +228,7 @@ def understood(ask: Callable[[str, Dataset | Scope], T], query: Query) -> T:
 def explained(found: Explained) -> str:
     """Say how a query is answered: what the columns were asked, and what the store is then."""
     parts = [f"# {patterns}\n# {rows:,} rows\n{sql}\n" for patterns, sql, rows in found.stars]
-    return "\n".join([*parts, found.query or "# The store answers the query as it is."]) + "\n"
+    return "\n".join([*parts, found.query or "# A store answers the query as it is."]) + "\n"
 
 
 def syntax_text(message: str, text: str) -> str:

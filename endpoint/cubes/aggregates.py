@@ -8,10 +8,14 @@ types and digits are its own. Nothing is grouped where a sum could leave the ran
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from endpoint.cubes.columns import Value
+from endpoint.cubes.linear import Sums, summed
+from endpoint.cubes.parser import written
 from endpoint.cubes.rewrite import names_of_query
 from endpoint.cubes.syntax import (
     AGGREGATES,
@@ -22,187 +26,227 @@ from endpoint.cubes.syntax import (
     Graph,
     Group,
     Query,
+    Union,
 )
 from endpoint.guard import tokenise
-from loader.release import INTEGER
+from loader.release import DECIMAL, INTEGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from endpoint.cubes.columns import Value
+    from endpoint.cubes.columns import Columns
     from endpoint.cubes.stars import Block, Branch
     from endpoint.cubes.syntax import Element
+    from endpoint.guard import Token
 
 LARGEST_INTEGER: Final = 2**63 - 1
 LARGEST_DECIMAL: Final = 10**20
+MAX_SCALE: Final = 18
+"""Decimal places that the engine keeps."""
 COUNT: Final = f"n{HIDDEN}"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An aggregate of one variable, and where it is in its expression."""
+    """An aggregate for which it matters how often a solution is there, and where it is in its expression."""
 
     expression: Expression
     start: int
     end: int
     function: str
-    variable: str
-    """`*` for COUNT(*)."""
+    argument: list[Token]
+
+    @property
+    def variable(self) -> str:
+        """The variable that is its argument, `*`, or nothing if the argument is neither."""
+        is_plain = len(self.argument) == 1 and self.argument[0].text[0] in "?$*"
+        return self.argument[0].text.lstrip("?$") if is_plain else ""
 
 
 @dataclass(slots=True)
 class Plan:
-    """How a block is grouped."""
+    """How blocks are grouped: each of the alternatives that a solution may come from."""
 
-    answered: Answered
-    keys: list[str]
-    sums: dict[str, str] = field(default_factory=dict)
-    """SQL function and variable, by the variable that is made."""
-    binds: dict[str, str] = field(default_factory=dict)
-    """What solutions from the store have in place of these."""
+    arms: list[Answered]
+    columns: Columns
+    sums: Sums = field(default_factory=Sums)
+
+    def has_bound(self, name: str) -> bool:
+        """Tell whether every row of every block has a variable."""
+        return all(name in one.block.variables and name not in one.block.optional for one in self.arms)
+
+    def values(self, name: str) -> list[tuple[Branch, Value]] | None:
+        """Give the values of a variable in every branch; None if they are not numbers, or may be unbound."""
+        branches = [branch for one in self.arms for branch in one.block.branches]
+        if not self.has_bound(name):
+            return None
+        found = [(branch, branch.values[name]) for branch in branches]
+        return found if all(value.is_number and not value.is_optional for _, value in found) else None
+
+    def is_summable(self, names: tuple[str, ...]) -> bool:
+        """Tell whether the products of some variables are numbers whose sum stays in range."""
+        columns = [self.values(name) for name in names]
+        known = [column for column in columns if column is not None]
+        return len(known) == len(names) and all(map(self._is_within, zip(*known, strict=True)))
+
+    def _is_within(self, factors: tuple[tuple[Branch, Value], ...]) -> bool:
+        """Tell whether the sum of a product stays in range, however the rows are."""
+        values = [value for _, value in factors]
+        scale = sum(value.scale for value in values)
+        if len(values) > 1 and (scale > MAX_SCALE or any(v.largest >= 10 ** (MAX_SCALE - v.scale) for v in values)):
+            return False
+        most = math.prod(max(value.largest, 1) for value in values)
+        limit = LARGEST_INTEGER if all(value.kind == INTEGER for value in values) else LARGEST_DECIMAL
+        branch = factors[0][0]
+        if most * math.prod(cube.record.rows for cube, _ in branch.tables) < limit:
+            return True
+        return len(branch.tables) > 1 and most * self.rows(branch) < limit
+
+    def rows(self, branch: Branch) -> int:
+        """Count the rows of a branch."""
+        ((found,),) = self.columns.known(branch.select(["count(*)"]))
+        return int(str(found))
+
+    def scale(self, names: tuple[str, ...]) -> int:
+        """Give the most decimal places that a product of variables has."""
+        return sum(max((value.scale for _, value in self.values(name) or []), default=0) for name in names)
 
 
-def compress(query: Query, root: Query) -> tuple[Answered, list[str], str] | None:
-    """Group a block of an aggregate query: give it, its variables then, and its SQL; None if that is not possible."""
-    if not query.is_aggregate:
-        return None
-    calls = list(_calls(query))
-    if not calls or any(call is None for call in calls):
-        return None
-    found = [call for call in calls if call is not None]
-    for answered in _top(query.where.elements):
-        plan = _plan(answered, found, root)
-        if plan is not None:
-            return _apply(plan, found)
-    return None
+def compress(query: Query, scope: Query, columns: Columns) -> list[tuple[Answered, list[str], str]]:
+    """Group blocks of an aggregate query: give each, its variables then, and its SQL; nothing if that is not possible.
+
+    `scope` is the query all of whose variables a block of it may be joined with.
+    """
+    calls = _calls(query) if query.is_aggregate else None
+    if not calls:
+        return []
+    for arms in _top(query.where.elements):
+        if all(one.block.branches for one in arms):
+            plan = Plan(arms, columns)
+            found = _applied(plan, calls, query, scope)
+            if found:
+                return found
+    return []
 
 
-def _top(elements: list[Element]) -> Iterator[Answered]:
-    """Give the blocks that every solution of a group has a row of."""
+def _top(elements: list[Element]) -> Iterator[list[Answered]]:
+    """Give the blocks that every solution of a group has a row of: one, or one of each alternative."""
     for element in elements:
         if isinstance(element, Answered):
-            yield element
+            yield [element]
         elif isinstance(element, Graph):
             yield from _top(element.group.elements)
+        elif isinstance(element, Union):
+            firsts = [next(_top(group.elements), []) for group in element.groups]
+            if all(firsts):
+                yield [one for first in firsts for one in first]
 
 
-def _calls(query: Query) -> Iterator[Call | None]:
-    """Give the aggregates for which it matters how often a solution is there; None for one that is not understood."""
+def _calls(query: Query) -> list[Call] | None:
+    """Give the aggregates for which it matters how often a solution is there; None if one is not understood."""
+    found = []
     for expression in query.expressions:
-        texts = ["{" if isinstance(part, Group) else part.text for part in expression.parts]
         for start, part in enumerate(expression.parts):
             if isinstance(part, Group) or part.kind != "word" or part.text.upper() not in AGGREGATES:
                 continue
             function = part.text.upper()
-            if texts[start + 2].upper() == "DISTINCT" or function == "SAMPLE":
-                if texts[start + 3] == "*":
-                    yield None
+            end = _end(expression, start + 1)
+            argument = [token for token in expression.parts[start + 2 : end - 1] if not isinstance(token, Group)]
+            if argument[0].text.upper() == "DISTINCT" or function == "SAMPLE":
+                if argument[-1].text == "*":
+                    return None
                 continue
-            argument = texts[start + 2]
-            is_plain = texts[start + 3] == ")" and argument[0] in "?$*"
-            if is_plain and function != "GROUP_CONCAT":
-                yield Call(expression, start, start + 4, function, argument.lstrip("?$"))
-            elif function not in {"MIN", "MAX"}:
-                yield None
+            if function == "GROUP_CONCAT" or len(argument) < end - start - 3:
+                return None
+            found.append(Call(expression, start, end, function, argument))
+    return found
 
 
-def _plan(answered: Answered, calls: list[Call], root: Query) -> Plan | None:
-    block = answered.block
-    if not block.branches or block.is_set or block.is_inner:
-        return None
-    counts = Counter(names_of_query(root))
-    counts.subtract(call.variable for call in calls if call.variable != "*")
-    keys = [name for name in block.variables if counts[name] > 1]
-    for call in calls:
-        if _needs_key(call, block) and call.variable in block.variables and call.variable not in keys:
-            keys.append(call.variable)
-    if _has_subject(block, keys):
-        return None  # no two rows are alike
-    plan = Plan(answered, keys)
-    return plan if all(_is_planned(plan, call) for call in calls) else None
+def _end(expression: Expression, start: int) -> int:
+    """Give the place after the bracket that closes the one at a place."""
+    depth = 0
+    for place in range(start, len(expression.parts)):
+        part = expression.parts[place]
+        if not isinstance(part, Group) and part.kind == "sign":
+            depth += (part.text == "(") - (part.text == ")")
+            if not depth:
+                return place + 1
+    return len(expression.parts)
 
 
-def _needs_key(call: Call, block: Block) -> bool:
-    """Tell whether the variable of an aggregate must be kept: it is not of numbers, or may be unbound."""
-    if call.function == "COUNT":
-        return call.variable in block.optional
-    return call.function in {"MIN", "MAX"} and not _is_summable(block, call.variable)
+def _applied(plan: Plan, calls: Sequence[Call], query: Query, scope: Query) -> list[tuple[Answered, list[str], str]]:
+    """Change the aggregates and write the blocks in SQL; change nothing if that cannot be done."""
+    texts = [_replacement(plan, call) for call in calls]
+    before = [(expression, list(expression.parts)) for expression in query.expressions]
+    found: list[tuple[Answered, list[str], str]] = []
+    if all(text is not None for text in texts):
+        for call, text in sorted(zip(calls, texts, strict=True), key=lambda pair: -pair[0].start):
+            call.expression.parts[call.start : call.end] = tokenise(f"({text})")
+        counts = Counter(names_of_query(scope))
+        counts.subtract(name for one in plan.arms for name in one.block.variables)
+        keys = [[name for name in one.block.variables if counts[name] > 0] for one in plan.arms]
+        if not any(_has_subject(one.block, names) for one, names in zip(plan.arms, keys, strict=True)):
+            found = [_grouped(plan, one, names) for one, names in zip(plan.arms, keys, strict=True)]
+    if not found:
+        for expression, parts in before:
+            expression.parts = parts
+    return found
 
 
 def _has_subject(block: Block, keys: list[str]) -> bool:
+    """Tell whether no two rows are alike."""
     return any(getattr(term, "name", None) in keys for branch in block.branches for term, _ in branch.subjects)
 
 
-def _is_summable(block: Block, name: str) -> bool:
-    """Tell whether the values of a variable are numbers whose sum stays in range."""
-    return name in block.variables and all(_is_within(branch, branch.values[name]) for branch in block.branches)
-
-
-def _is_within(branch: Branch, value: Value) -> bool:
-    if not value.is_number or value.is_optional:
-        return False
-    rows = 1
-    for cube, _ in branch.tables:
-        rows *= cube.record.rows
-    return value.largest * rows < (LARGEST_INTEGER if value.kind == INTEGER else LARGEST_DECIMAL)
-
-
-def _is_planned(plan: Plan, call: Call) -> bool:
-    """Add what an aggregate needs to the plan; tell whether it can be done."""
-    block = plan.answered.block
+def _replacement(plan: Plan, call: Call) -> str | None:
+    """Write an aggregate as one of what was counted and summed; None if that cannot be done."""
     name = call.variable
-    if call.function == "COUNT":
-        return True
-    if call.function in {"MIN", "MAX"}:
-        if name in block.variables and name not in plan.keys:
-            made = f"{call.function.lower()}_{name}{HIDDEN}"
-            plan.sums[made] = f"{call.function.lower()} {name}"
-            plan.binds[made] = name
-        return True
-    if not _is_summable(block, name):
-        return False
-    if name not in plan.keys:
-        plan.sums[f"sum_{name}{HIDDEN}"] = f"sum {name}"
-        plan.binds[f"sum_{name}{HIDDEN}"] = name
-    return True
-
-
-def _apply(plan: Plan, calls: list[Call]) -> tuple[Answered, list[str], str]:
-    """Change the aggregates, and write the block in SQL."""
-    for call in sorted(calls, key=lambda call: -call.start):
-        text = _replacement(plan, call)
-        call.expression.parts[call.start : call.end] = tokenise(f"({text})")
-    if plan.answered.stored:
-        plan.answered.binds = [Bind(_expression("1"), COUNT)]
-        plan.answered.binds += [Bind(_expression(f"?{old}"), new) for new, old in plan.binds.items()]
-    parts = [_grouped(plan, branch) for branch in plan.answered.block.branches]
-    return plan.answered, [*plan.keys, COUNT, *plan.sums], " UNION ALL ".join(parts)
+    text = written(call.argument)
+    match call.function:
+        case "COUNT":
+            if name == "*" or (name and plan.has_bound(name)):
+                return f"SUM(?{COUNT})"
+            if name:
+                return f"SUM(IF(BOUND(?{name}), ?{COUNT}, 0))"
+            return f"SUM(IF(sameTerm({text}, {text}), ?{COUNT}, ?{COUNT}))"  # the engine counts no group with an error
+        case "MIN" | "MAX":
+            is_made = bool(name) and plan.values(name) is not None
+            return f"{call.function}({plan.sums.made(call.function.lower(), (name,)) if is_made else text})"
+        case _:
+            total = summed(call.argument, COUNT, plan)
+            if total is None or call.function == "SUM":
+                return total and f"SUM({total})"
+            return f"IF(SUM(?{COUNT}) = 0, 0, SUM({total}) / SUM(?{COUNT}))"
 
 
 def _expression(text: str) -> Expression:
     return Expression([*tokenise(text)])
 
 
-def _replacement(plan: Plan, call: Call) -> str:
-    block, name = plan.answered.block, call.variable
-    if call.function == "COUNT":
-        is_bound = name == "*" or (name in block.variables and name not in block.optional)
-        return f"SUM(?{COUNT})" if is_bound else f"SUM(IF(BOUND(?{name}), ?{COUNT}, 0))"
-    if call.function in {"MIN", "MAX"}:
-        made = f"{call.function.lower()}_{name}{HIDDEN}"
-        return f"{call.function}(?{made if made in plan.sums else name})"
-    made = f"sum_{name}{HIDDEN}"
-    total = f"SUM(?{made})" if made in plan.sums else f"SUM(?{name} * ?{COUNT})"
-    return total if call.function == "SUM" else f"IF(SUM(?{COUNT}) = 0, 0, {total} / SUM(?{COUNT}))"
+def _grouped(plan: Plan, answered: Answered, keys: list[str]) -> tuple[Answered, list[str], str]:
+    made = plan.sums.by_name
+    if answered.stored:
+        answered.binds = [Bind(_expression("1"), COUNT)]
+        products = {name: " * ".join(f"?{one}" for one in names) for name, (_, names) in made.items()}
+        answered.binds += [Bind(_expression(text), name) for name, text in products.items()]
+    parts = [_grouped_branch(plan, branch, keys) for branch in answered.block.branches]
+    return answered, [*keys, COUNT, *made], " UNION ALL ".join(parts)
 
 
-def _grouped(plan: Plan, branch: Branch) -> str:
-    keys = [branch.values[name] for name in plan.keys]
+def _grouped_branch(plan: Plan, branch: Branch, names: list[str]) -> str:
+    keys = [branch.values[name] for name in names]
     columns = [value.written for value in keys] + ["CAST(count(*) AS VARCHAR)"]
-    for made in plan.sums.values():
-        function, _, name = made.partition(" ")
-        value = branch.values[name]
+    for function, factors in plan.sums.by_name.values():
+        value = _product([branch.values[name] for name in factors])
         columns.append(replace(value, sql=f"{function}({value.sql})").written)
     text = branch.select([f"{column} AS v{number}" for number, column in enumerate(columns)])
     grouped = list(dict.fromkeys(value.sql for value in keys if value.constant is None))
     return f"{text}{' GROUP BY ' + ', '.join(grouped) if grouped else ''} HAVING count(*) > 0"
+
+
+def _product(factors: Sequence[Value]) -> Value:
+    if len(factors) == 1:
+        return factors[0]
+    scale = sum(value.scale for value in factors)
+    kind = INTEGER if all(value.kind == INTEGER for value in factors) else DECIMAL
+    return Value(kind, " * ".join(f"CAST({v.sql} AS DECIMAL({MAX_SCALE}, {v.scale}))" for v in factors), scale=scale)

@@ -1,4 +1,4 @@
-"""The columns of the cubes of a release, asked with DuckDB: values as SQL, and relations of them.
+"""The columns of the cubes of a release, asked in SQL: values as SQL, and relations of them.
 
 A value is an SQL expression, and knows how the term it stands for is written and compared. A term of a column of
 numbers is the shortest form of its number, so numbers are compared as numbers, and all else as text.
@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-import duckdb
-
+from endpoint.cubes.engine import DuckEngine
 from loader.release import DECIMAL, INTEGER, TERM
 from ontology.terms import XSD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from endpoint.cubes.engine import CubeEngine, OpenEngine
+    from endpoint.cubes.syntax import Term
     from loader.release import CubeColumn, CubeRecord, Release
 
 SUBJECT: Final = "subject"
-MEMORY: Final = "1GB"
+MAX_KNOWN: Final = 1_000
+"""Rows of observations, and small answers, that are kept in mind."""
 _INTEGER: Final = re.compile(rf'"(0|-?[1-9][0-9]*)"\^\^<{re.escape(XSD.integer.value)}>')
 _DECIMAL: Final = re.compile(rf'"(-?[0-9]+(?:\.[0-9]+)?)"\^\^<{re.escape(XSD.decimal.value)}>')
 
@@ -44,6 +46,8 @@ class Value:
     """Greatest absolute value of a number, rounded up."""
     is_optional: bool = False
     """True if it may be null: an unbound variable."""
+    start: str = ""
+    """How all its terms begin, if they do."""
 
     @classmethod
     def of_term(cls, term: str) -> Value:
@@ -79,7 +83,7 @@ class Value:
             if match is None or len(match[1]) > 36:
                 return None
             return f"{self.sql} = {match[1]}"
-        return f"{self.sql} = {quoted(term)}"
+        return f"{self.sql} = {quoted(term)}" if term.startswith(self.start) else None
 
     def equals(self, other: Value) -> str | None:
         """Give the condition that two values are the same term; None if they cannot be, empty if they always are."""
@@ -89,6 +93,8 @@ class Value:
             return self.equals_term(other.constant)
         if self.is_number and other.is_number:
             return f"{self.sql} = {other.sql}" if self.kind == other.kind else None
+        if (self.start and other.is_number) or (self.is_number and other.start):
+            return None
         return "" if self.text == other.text else f"{self.text} = {other.text}"
 
 
@@ -112,7 +118,9 @@ class Cube:
 
     def subject(self, alias: str) -> Value:
         """Give the observations."""
-        return Value(TERM, f"({quoted(f'<{self.record.prefix}')} || {alias}.{SUBJECT} || '>')")
+        return Value(
+            TERM, f"({quoted(f'<{self.record.prefix}')} || {alias}.{SUBJECT} || '>')", start=f"<{self.record.prefix}"
+        )
 
     def is_subject(self, alias: str, term: str) -> str | None:
         """Give the condition that the observation is a term, in a form that looks at the column only."""
@@ -120,6 +128,22 @@ class Cube:
         if not term.startswith(start):
             return None
         return f"{alias}.{SUBJECT} = {quoted(term.removeprefix(start).removesuffix('>'))}"
+
+    def implied(self, term: str) -> list[tuple[str, str]]:
+        """Give the terms that columns have if an observation's address follows from them, if that can be in one way."""
+        address = term.removeprefix(f"<{self.record.prefix}").removesuffix(">")
+        patterns = [
+            "".join(re.escape(part.text) if part.column is None else group for part in self.record.key)
+            for group in ("(.*?)", "(.*)")
+        ]
+        first, last = (re.fullmatch(pattern, address, re.DOTALL) for pattern in patterns)
+        if not self.record.key or first is None or last is None or first.groups() != last.groups():
+            return []
+        columns = [part for part in self.record.key if part.column is not None]
+        return [
+            (str(part.column), f"{part.before}{text}{part.after}")
+            for part, text in zip(columns, first.groups(), strict=True)
+        ]
 
 
 def value_of(column: CubeColumn, alias: str) -> Value:
@@ -130,13 +154,22 @@ def value_of(column: CubeColumn, alias: str) -> Value:
     return Value(column.kind, f"{alias}.{column.name}", None, column.scale, largest)
 
 
+def _constant(value: object, column: CubeColumn) -> str:
+    """Write a value of a column in SQL."""
+    if column.kind == TERM:
+        return "CAST(NULL AS VARCHAR)" if value is None else quoted(str(value))
+    return f"CAST({'NULL' if value is None else value} AS DECIMAL(38, {column.scale}))"
+
+
 @dataclass
 class Columns:
     """The cubes of a release, opened."""
 
     cubes: tuple[Cube, ...]
-    connection: duckdb.DuckDBPyConnection
+    engine: CubeEngine
     by_predicate: dict[str, list[Cube]] = field(default_factory=lambda: defaultdict(list))
+    _rows: dict[str, dict[str, object]] = field(default_factory=dict)
+    _answers: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for cube in self.cubes:
@@ -144,12 +177,60 @@ class Columns:
                 self.by_predicate[f"<{predicate}>"].append(cube)
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
-        """Ask; in a cursor of its own, so that several threads may."""
-        return self.connection.cursor().execute(sql).fetchall()
+        """Ask; several threads may."""
+        return self.engine.rows(sql)
+
+    def known(self, sql: str) -> list[tuple[object, ...]]:
+        """Ask what was asked before only once: a release does not change. For answers that are small."""
+        found = self._answers.get(sql)
+        if found is None:
+            found = self.rows(sql)
+            if len(self._answers) >= MAX_KNOWN:
+                self._answers.clear()
+            if len(found) <= MAX_KNOWN:
+                self._answers[sql] = found
+        return found
 
     def texts(self, sql: str) -> list[str]:
         """Ask for one column of text."""
         return [str(row[0]) for row in self.rows(sql) if row[0] is not None]
+
+    def narrowed(self, cubes: tuple[Cube, ...], subject: Term) -> tuple[Cube, ...]:
+        """Give of some cubes what is about a subject: the one row of an observation, or nothing; all for a variable."""
+        if not isinstance(subject, str):
+            return cubes
+        cube = self.cube_of(subject)
+        row = self.row(subject) if cube in cubes else None
+        if cube is None or row is None:
+            return ()
+        named = [column for column in cube.record.columns if column.name is not None]
+        values = [f"{_constant(row[column.name or ''], column)} AS {column.name}" for column in named]
+        relation = f"(SELECT {', '.join([f'{quoted(str(row[SUBJECT]))} AS {SUBJECT}', *values])})"
+        return (replace(cube, relation=relation),) * cubes.count(cube)
+
+    def row(self, term: str) -> dict[str, object] | None:
+        """Give the row of an observation, by the names of the columns; None if there is no such observation."""
+        cube = self.cube_of(term)
+        if cube is None:
+            return None
+        found = self._rows.get(term)
+        if found is None:
+            found = self._find(cube, term)
+            if len(self._rows) >= MAX_KNOWN:
+                self._rows.clear()
+            if found is not None:
+                self._rows[term] = found
+        return found
+
+    def _find(self, cube: Cube, term: str) -> dict[str, object] | None:
+        """Look for an observation, first where its address says it is."""
+        names = [SUBJECT, *(column.name for column in cube.record.columns if column.name is not None)]
+        text = f"SELECT {', '.join(names)} FROM {cube.relation} t WHERE {cube.is_subject('t', term)}"
+        implied = [f"t.{name} = {quoted(value)}" for name, value in cube.implied(term)]
+        for sql in [" AND ".join([text, *implied]), text] if implied else [text]:
+            for found in self.rows(f"{sql} LIMIT 1"):
+                return dict(zip(names, found, strict=True))
+        return None
 
     def cube_of(self, term: str) -> Cube | None:
         """Give the cube a term would be an observation of."""
@@ -157,10 +238,7 @@ class Columns:
 
     def has_subject(self, term: str) -> bool:
         """Tell whether a term is an observation."""
-        cube = self.cube_of(term)
-        if cube is None:
-            return False
-        return bool(self.rows(f"SELECT 1 FROM {cube.relation} t WHERE {cube.is_subject('t', term)} LIMIT 1"))
+        return self.row(term) is not None
 
     def has_node(self, term: str, cubes: list[Cube]) -> bool:
         """Tell whether an observation of some cubes is or mentions a term."""
@@ -176,26 +254,17 @@ class Columns:
 
     def triples_of(self, term: str) -> Iterator[tuple[str, str, str]]:
         """Give the triples of an observation, in N-Triples: predicate, object and graph."""
-        cube = self.cube_of(term)
-        if cube is None:
-            return
-        values = [value_of(column, "t").text for column in cube.record.columns]
-        for row in self.rows(f"SELECT {', '.join(values)} FROM {cube.relation} t WHERE {cube.is_subject('t', term)}"):
+        for cube in self.narrowed(self.cubes, term):
+            values = [value_of(column, "t").text for column in cube.record.columns]
+            (row,) = self.rows(f"SELECT {', '.join(values)} FROM {cube.relation} t")
             for column, value in zip(cube.record.columns, row, strict=True):
                 if value is not None:
                     yield f"<{column.predicate}>", str(value), f"<{cube.record.graph}>"
 
 
-def open_columns(release: Release) -> Columns | None:
+def open_columns(release: Release, open_engine: OpenEngine = DuckEngine) -> Columns | None:
     """Open the cubes of a release; None if it has none."""
-    records = release.cubes()
-    if not records:
+    cubes = tuple(Cube(record, f"cube{number}") for number, record in enumerate(release.cubes()))
+    if not cubes:
         return None
-    connection = duckdb.connect(config={"memory_limit": MEMORY, "enable_external_access": "true"})
-    cubes = []
-    for number, record in enumerate(records):
-        relation = f"cube{number}"
-        path = quoted(str(release.columns(record)))
-        connection.execute(f"CREATE VIEW {relation} AS SELECT * FROM read_parquet({path})")
-        cubes.append(Cube(record, relation))
-    return Columns(tuple(cubes), connection)
+    return Columns(cubes, open_engine({cube.relation: release.columns(cube.record) for cube in cubes}))

@@ -7,9 +7,11 @@ columns' count, unless they are observations, which the store never has.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from endpoint.cubes.columns import quoted
+from endpoint.cubes.distinct import different
 from endpoint.cubes.rewrite import names_of_query
 from endpoint.cubes.syntax import (
     AGGREGATES,
@@ -29,8 +31,10 @@ from endpoint.cubes.writing import write_group
 from endpoint.guard import tokenise
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from endpoint.cubes.rewrite import Rewriter
-    from endpoint.cubes.stars import Block
+    from endpoint.cubes.stars import Block, Branch
     from endpoint.cubes.syntax import Element
 
 MAX_STORED: Final = 300_000
@@ -48,7 +52,7 @@ class Count:
     is_distinct: bool
 
 
-def count(query: Query, root: Query, rewriter: Rewriter) -> tuple[Block, str] | None:
+def count(query: Query, scope: Query, rewriter: Rewriter) -> tuple[Block, str] | None:
     """Count what a query counts; give the block and the SQL if it was done."""
     answered = sole(query.where)
     counts = _counts(query)
@@ -59,7 +63,7 @@ def count(query: Query, root: Query, rewriter: Rewriter) -> tuple[Block, str] | 
     known = set(block.variables) - block.optional
     if len(keys) < len(query.group_by) or block.is_inner or not {*keys, *_variables(counts)} <= known:
         return None
-    others = Counter(names_of_query(root))
+    others = Counter(names_of_query(scope))
     others.subtract(_variables(counts))
     if any(others[name] > 1 and name not in keys for name in block.variables):
         return None
@@ -107,39 +111,82 @@ def _stored_part(where: Group, answered: Answered) -> Group:
     """Give what the store is asked."""
     element = where.elements[0]
     if element is answered:
-        return Group([Triples(answered.stored)])
+        return Group([Triples(answered.stored), *answered.filters])
     assert isinstance(element, Graph), "a star is within GRAPH or nothing"
     return Group([Graph(element.name, _stored_part(element.group, answered))])
 
 
 def _sql(rewriter: Rewriter, block: Block, keys: list[str], counts: list[Count], stored: Group | None) -> str | None:
     """Write the counts in SQL; None if the store has too many values to be left out."""
-    names = list(dict.fromkeys([*keys, *(one.variable for one in counts if one.is_distinct)]))
-    rows = " UNION ALL ".join(
-        branch.select([f"{branch.values[name].text} AS x{names.index(name)}" for name in names])
-        for branch in block.branches
-    )
-    if not rows:
+    parts: list[str] = []
+    for number, one in enumerate(counts):
+        if not one.is_distinct:
+            found = [_rows(branch, keys) for branch in block.branches]
+        elif _is_subject(block, one.variable) and (split := _subjects(block, keys)) is not None:
+            found = split
+        else:
+            names = list(dict.fromkeys([*keys, one.variable]))
+            known = _known(rewriter, block, names, stored)
+            if known is None:
+                return None
+            grouped = f" GROUP BY {', '.join(f'v{n}' for n in range(len(keys)))}" if keys else ""
+            columns = [*(f"v{n}" for n in range(len(keys))), "count(*) AS n"]
+            rows = different(block, names, is_compared=True)
+            found = [f"SELECT {', '.join(columns)} FROM ({rows}){known}{grouped}"]
+        names = [f"v{n}" for n in range(len(keys))]
+        names += [f"{'n' if other == number else '0'} AS n{other}" for other in range(len(counts))]
+        parts += [f"SELECT {', '.join(names)} FROM ({text})" for text in found]
+    if not parts:
         return None
-    columns = [f"x{names.index(key)} AS v{number}" for number, key in enumerate(keys)]
-    for number, one in enumerate(counts, len(keys)):
-        what = "*"
-        if one.is_distinct:
-            what = f"DISTINCT x{names.index(one.variable)}"
-            if stored is not None and block.patterns[0].subject != Var(one.variable):
-                pairs = _pairs(rewriter, [*keys, one.variable], stored)
-                if pairs is None:
-                    return None
-                places = " || ' ' || ".join(f"x{names.index(name)}" for name in [*keys, one.variable])
-                values = ", ".join(map(_quoted, pairs)) or "''"
-                what += f") FILTER (WHERE {places} NOT IN ({values})"
-        columns.append(f"CAST(count({what}) AS VARCHAR) AS v{number}")
-    grouped = f" GROUP BY {', '.join(f'x{names.index(key)}' for key in keys)}" if keys else ""
-    return f"SELECT {', '.join(columns)} FROM ({rows}){grouped}"
+    columns = [f"v{n}" for n in range(len(keys))]
+    columns += [f"CAST(coalesce(sum(n{n}), 0) AS VARCHAR) AS m{n}" for n in range(len(counts))]
+    every = " + ".join(f"sum(n{n})" for n in range(len(counts)))
+    ending = f" GROUP BY {', '.join(f'v{n}' for n in range(len(keys)))} HAVING {every} > 0" if keys else ""
+    return f"SELECT {', '.join(columns)} FROM ({' UNION ALL '.join(parts)}){ending}"
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _rows(branch: Branch, keys: Sequence[str]) -> str:
+    """Count the rows of a branch, for each group; a table whose rows all are meant need not be read."""
+    values = [branch.values[name] for name in keys]
+    columns = [f"{value.text} AS v{n}" for n, value in enumerate(values)]
+    grouped = list(dict.fromkeys(value.sql for value in values if value.constant is None))
+    if not grouped and not branch.conditions and len(branch.tables) == 1:
+        return f"SELECT {', '.join([*columns, f'{branch.tables[0][0].record.rows} AS n'])}"
+    ending = f" GROUP BY {', '.join(grouped)}" if grouped else ""
+    return f"{branch.select([*columns, 'count(*) AS n'])}{ending}"
+
+
+def _is_subject(block: Block, name: str) -> bool:
+    """Tell whether a variable is the one observation that a row is about."""
+    return all([term for term, _ in branch.subjects] == [Var(name)] for branch in block.branches)
+
+
+def _subjects(block: Block, keys: Sequence[str]) -> list[str] | None:
+    """Count the observations of each group, each once; None if a group depends on more than one column."""
+    together: dict[tuple[str, ...], list[Branch]] = {}
+    for branch in block.branches:
+        relation = branch.tables[0][0].relation
+        is_constant = all(branch.values[name].constant is not None for name in keys)
+        if not is_constant and sum(other.tables[0][0].relation == relation for other in block.branches) > 1:
+            return None
+        together.setdefault((relation, *(str(branch.values[name].constant) for name in keys)), []).append(branch)
+    found = []
+    for branches in together.values():
+        ways = [" AND ".join(branch.conditions) for branch in branches]
+        either = () if "" in ways else (" OR ".join(f"({way})" for way in dict.fromkeys(ways)),)
+        found.append(_rows(replace(branches[0], conditions=either), keys))
+    return found
+
+
+def _known(rewriter: Rewriter, block: Block, names: list[str], stored: Group | None) -> str | None:
+    """Leave out what the store has as well; None if that is too much."""
+    if stored is None or any(block.patterns[0].subject == Var(name) for name in names):
+        return ""
+    pairs = _pairs(rewriter, names, stored)
+    if pairs is None:
+        return None
+    places = " || ' ' || ".join(f"v{number}" for number in range(len(names)))
+    return f" WHERE {places} NOT IN ({', '.join(map(quoted, pairs))})" if pairs else ""
 
 
 def _pairs(rewriter: Rewriter, names: list[str], stored: Group) -> list[str] | None:
@@ -160,7 +207,7 @@ def _change(
         items.append(Item(Expression(one.expression.parts[one.start : one.end]), name))
     for name, one in sorted(zip(made, counts, strict=True), key=lambda pair: -pair[1].start):
         one.expression.parts[one.start : one.end] = tokenise(f"SUM(?{name})")
-    data = " ".join(f"({' '.join(map(str, row))})" for row in rewriter.columns.rows(sql))
+    data = " ".join(f"({' '.join(map(str, row))})" for row in rewriter.columns.known(sql))
     element: Element = Values((*keys, *made), data)
     if stored is not None:
         inner = Query("SELECT", stored, selected=items, group_by=[Item(None, key) for key in keys])

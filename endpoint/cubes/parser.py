@@ -452,9 +452,14 @@ class _Reader:
         """PathEltOrInverse."""
         is_inverse = self.skip("^")
         found = self.primary()
-        if self.next.kind == "sign" and self.next.text in {"*", "+", "?"}:
+        if self.next.kind == "sign" and self.next.text in {"*", "+", "?"} and not self.is_signed():
             found = Mod(found, self.take().text)
         return Inv(found) if is_inverse else found
+
+    def is_signed(self) -> bool:
+        """Tell whether `+` is the sign of a number: `:p +1`, but not `:p + 1`."""
+        after = self.tokens[self.place + 1]
+        return self.next.text == "+" and after.text[:1].isdigit() and after.start == self.next.start + 1
 
     def primary(self) -> Path:
         """PathPrimary."""

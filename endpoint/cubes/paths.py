@@ -11,8 +11,11 @@ from endpoint.cubes.syntax import (
     Alt,
     Group,
     Inv,
+    Item,
     Mod,
+    Neg,
     Pattern,
+    Query,
     Seq,
     Triples,
     Union,
@@ -24,20 +27,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from endpoint.cubes.rewrite import Context, Rewriter
-    from endpoint.cubes.stars import Block
+    from endpoint.cubes.stars import Block, Place
     from endpoint.cubes.syntax import Element, Path, Term
 
 MAX_NODES: Final = 20_000
 
 
 def split(
-    patterns: Sequence[Pattern], is_cubes: Callable[[object], bool], numbers: Iterator[int]
+    patterns: Sequence[Pattern], is_cubes: Callable[[object], bool], numbers: Iterator[int], place: Place
 ) -> tuple[list[Pattern], list[Element]]:
-    """Take paths apart: into patterns, and unions for alternatives of more than single predicates."""
+    """Take paths apart: into patterns, and subqueries for alternatives of more than single predicates."""
     plain: list[Pattern] = []
     unions: list[Element] = []
     for pattern in patterns:
-        for part in _split(pattern, is_cubes, numbers):
+        for part in _split(pattern, is_cubes, numbers, place):
             if isinstance(part, Pattern):
                 plain.append(part)
             else:
@@ -45,18 +48,20 @@ def split(
     return plain, unions
 
 
-def _split(pattern: Pattern, is_cubes: Callable[[object], bool], numbers: Iterator[int]) -> Iterator[Pattern | Element]:
+def _split(
+    pattern: Pattern, is_cubes: Callable[[object], bool], numbers: Iterator[int], place: Place
+) -> Iterator[Pattern | Element]:
     subject, path, target = pattern.subject, pattern.predicate, pattern.object
     match path:
         case Seq(parts):
             ends: list[Term] = [subject, *(Var(f"p{next(numbers)}{HIDDEN}") for _ in parts[1:]), target]
             for start, part, end in zip(ends, parts, ends[1:], strict=False):
-                yield from _split(Pattern(start, part, end), is_cubes, numbers)
+                yield from _split(Pattern(start, part, end), is_cubes, numbers, place)
         case Inv(inner):
-            yield from _split(Pattern(target, inner, subject), is_cubes, numbers)
-        case Alt(parts) if not all(isinstance(part, str) for part in parts):
+            yield from _split(Pattern(target, inner, subject), is_cubes, numbers, place)
+        case Alt(parts) if not is_step(path):
             if any(map(is_cubes, leaves(path))):
-                yield Union([Group([Triples([Pattern(subject, part, target)])]) for part in parts])
+                yield _alternatives(subject, parts, target, place)
             else:
                 yield pattern
         case Mod(inner, _):
@@ -66,6 +71,15 @@ def _split(pattern: Pattern, is_cubes: Callable[[object], bool], numbers: Iterat
             yield pattern
         case _:
             yield pattern
+
+
+def _alternatives(subject: Term, parts: Sequence[Path], target: Term, place: Place) -> Query:
+    """Give each pair of ends once, in each graph, as the engine does."""
+    names = dict.fromkeys(end.name for end in (subject, target) if isinstance(end, Var))
+    if place.variable is not None:
+        names[place.variable] = None
+    union = Union([Group([Triples([Pattern(subject, part, target)])]) for part in parts])
+    return Query("SELECT", Group([union]), duplicates="DISTINCT", selected=[Item(None, name) for name in names])
 
 
 def leaves(path: Path) -> Iterator[Path]:
@@ -78,6 +92,13 @@ def leaves(path: Path) -> Iterator[Path]:
             yield from leaves(inner)
         case _:
             yield path
+
+
+def is_step(predicate: object) -> bool:
+    """Tell whether a predicate leads from a subject to its objects: no path, or a choice of predicates."""
+    if isinstance(predicate, Alt):
+        return all(isinstance(part, str) for part in predicate.parts)
+    return isinstance(predicate, str | Var | Neg)
 
 
 def has_zero_length(path: object) -> bool:

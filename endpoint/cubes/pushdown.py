@@ -7,18 +7,17 @@ What the store knows of the codes (their labels, what is broader) is asked first
 from __future__ import annotations
 
 import itertools
-import re
 from typing import TYPE_CHECKING, Final
 
-from endpoint.cubes.paths import has_zero_length, split
-from endpoint.cubes.stars import Block, existence
+from endpoint.cubes.conditions import pair, told
+from endpoint.cubes.distinct import different
+from endpoint.cubes.paths import has_zero_length, is_step, split
+from endpoint.cubes.stars import Block, existence, in_terms
 from endpoint.cubes.syntax import (
-    Alt,
     Answered,
     Expression,
     Filter,
     Group,
-    Neg,
     Pattern,
     Triples,
     Values,
@@ -32,15 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from endpoint.cubes.rewrite import Context, Rewriter
+    from endpoint.cubes.stars import Branch, Place
     from endpoint.cubes.syntax import Element
-    from endpoint.guard import Token
 
-MAX_VALUES: Final = 20_000
+MAX_VALUES: Final = 150_000
 """More different values of a variable than this are not looked at one by one."""
 SMALL: Final = 500
 """A block of no more rows than this is small enough."""
-_NUMBER: Final = re.compile(r"[0-9]{1,17}(\.[0-9]{1,17})?")
-_MIRRORED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 
 
 def push_filters(
@@ -85,6 +82,8 @@ def conjuncts(expression: Expression) -> list[Expression]:
 def _push_condition(rewriter: Rewriter, expression: Expression, done: Sequence[Element]) -> bool:
     """Move a filter about one variable into the blocks that bind it; tell whether it need not be kept."""
     names = expression.variables
+    if len(names) == 2:
+        return _push_pair(expression, done)
     if len(names) != 1 or UNREPEATABLE & set(expression.words):
         return False
     (name,) = names
@@ -92,50 +91,63 @@ def _push_condition(rewriter: Rewriter, expression: Expression, done: Sequence[E
     for element in done:
         if isinstance(element, Answered) and name in element.block.variables and name not in element.block.optional:
             was_pushed = _restrict(rewriter, element.block, name, expression)
-            is_pushed = is_pushed or (was_pushed and not element.stored)
+            if was_pushed and element.stored:
+                element.filters.append(Filter(expression))
+            is_pushed = is_pushed or was_pushed
     return is_pushed
 
 
+def _push_pair(expression: Expression, done: Sequence[Element]) -> bool:
+    """Move a comparison of two numbers of a block into it; tell whether that was done."""
+    for element in done:
+        if isinstance(element, Answered) and not element.stored:
+            conditions = pair(element.block, expression)
+            if conditions is not None:
+                block = element.block
+                found = (branch.where(text) for branch, text in zip(block.branches, conditions, strict=True))
+                block.branches = [branch for branch in found if branch is not None]
+                return True
+    return False
+
+
 def _restrict(rewriter: Rewriter, block: Block, name: str, expression: Expression) -> bool:
-    comparison = _comparison(expression)
-    if comparison is not None and all(branch.values[name].is_number for branch in block.branches):
-        sign, number = comparison
-        found = (branch.where(f"{branch.values[name].sql} {sign} {number}") for branch in block.branches)
-        block.branches = [branch for branch in found if branch is not None]
-        return True
-    values = distinct(rewriter, block, name)
-    if values is None:
-        return False
-    rows = " ".join(values)
-    where = f"VALUES ?{name} {{ {rows} }} FILTER {write_expression(expression)}"
-    block.restrict(name, rewriter.stored.terms(f"{rewriter.prologue} SELECT ?{name} WHERE {{ {where} }}"))
-    return True
+    """Keep the rows that pass, of each branch that can be told; tell whether all could be."""
+    kept = []
+    is_whole = True
+    for branch in block.branches:
+        found: Branch | None = branch
+        text = told(rewriter, branch, name, expression)
+        if text is None:
+            values = _distinct(rewriter, [branch], name)
+            is_whole = is_whole and values is not None
+            found = branch if values is None else _passing(rewriter, branch, name, expression, values)
+        elif text != "true":
+            found = None if text == "false" else branch.where(text)
+        kept += [] if found is None else [found]
+    block.branches = kept
+    return is_whole
+
+
+def _passing(rewriter: Rewriter, branch: Branch, name: str, expression: Expression, values: list[str]) -> Branch | None:
+    """Keep the rows whose values pass, which the engine says."""
+    where = f"VALUES ?{name} {{ {' '.join(values)} }} FILTER {write_expression(expression)}"
+    passed = rewriter.stored.terms(f"{rewriter.prologue} SELECT ?{name} WHERE {{ {where} }}")
+    if len(passed) == len(values):
+        return branch
+    return branch.where(in_terms(branch.values[name], passed)) if branch.values[name].constant is None else None
 
 
 def distinct(rewriter: Rewriter, block: Block, name: str) -> list[str] | None:
     """Give the different values of a variable, None if they are too many."""
-    parts = " UNION ".join(branch.select([f"{branch.values[name].text} AS v"]) for branch in block.branches)
-    if not parts:
+    return _distinct(rewriter, block.branches, name)
+
+
+def _distinct(rewriter: Rewriter, branches: list[Branch], name: str) -> list[str] | None:
+    if not branches:
         return []
-    values = rewriter.columns.texts(f"SELECT v FROM ({parts}) LIMIT {MAX_VALUES + 1}")
+    text = different(Block([name], branches), [name])
+    values = rewriter.columns.texts(f"SELECT v0 FROM ({text}) LIMIT {MAX_VALUES + 1}")
     return values if len(values) <= MAX_VALUES else None
-
-
-def _comparison(expression: Expression) -> tuple[str, str] | None:
-    """Give sign and number of `(?x > 5)`."""
-    tokens = [part for part in expression.parts if not isinstance(part, Group)]
-    if len(tokens) != 5:
-        return None
-    _, left, sign, right, _ = tokens
-    if sign.text in _MIRRORED and left.kind == "variable" and _is_number(right):
-        return sign.text, right.text
-    if sign.text in _MIRRORED and right.kind == "variable" and _is_number(left):
-        return _MIRRORED[sign.text], left.text
-    return None
-
-
-def _is_number(token: Token) -> bool:
-    return token.kind == "number" and _NUMBER.fullmatch(token.text) is not None
 
 
 def _push_exists(rewriter: Rewriter, expression: Expression, done: Sequence[Element], context: Context) -> bool:
@@ -144,7 +156,7 @@ def _push_exists(rewriter: Rewriter, expression: Expression, done: Sequence[Elem
     texts = [word.text.upper() for word in words if not isinstance(word, Group)]
     if not isinstance(group, Group) or texts not in (["EXISTS"], ["NOT", "EXISTS"]):
         return False
-    patterns = _star(rewriter, group)
+    patterns = _star(rewriter, group, context.place)
     if not patterns:
         return False
     names = {name for pattern in patterns for name in pattern.variables}
@@ -166,13 +178,13 @@ def _push_exists(rewriter: Rewriter, expression: Expression, done: Sequence[Elem
     return False
 
 
-def _star(rewriter: Rewriter, group: Group) -> list[Pattern]:
+def _star(rewriter: Rewriter, group: Group, place: Place) -> list[Pattern]:
     """Give the patterns of a group that is one star; nothing if it is not."""
     if not all(isinstance(element, Triples) for element in group.elements):
         return []
     written = [pattern for element in group.elements if isinstance(element, Triples) for pattern in element.patterns]
-    patterns, unions = split(written, rewriter.is_cubes, rewriter.numbers)
-    is_plain = all(isinstance(pattern.predicate, str | Var | Alt | Neg) for pattern in patterns)
+    patterns, unions = split(written, rewriter.is_cubes, rewriter.numbers, place)
+    is_plain = all(is_step(pattern.predicate) for pattern in patterns)
     subjects = {pattern.subject for pattern in patterns}
     is_star = is_plain and not unions and len(subjects) == 1 and all(isinstance(s, Var) for s in subjects)
     return patterns if is_star else []

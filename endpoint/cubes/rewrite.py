@@ -8,13 +8,14 @@ SQL. Everything else stays as it was.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import TYPE_CHECKING, Final, TypeGuard
 
-from endpoint.cubes.paths import additions, split
+from endpoint.cubes.paths import additions, is_step, split
 from endpoint.cubes.pushdown import push_filters, push_store
-from endpoint.cubes.stars import Block, Place, add_optional, answer_star, join
+from endpoint.cubes.refusal import RefusalError
+from endpoint.cubes.stars import Block, Given, Place, add_optional, answer_star, join
 from endpoint.cubes.syntax import (
     AGGREGATES,
     HIDDEN,
@@ -27,7 +28,6 @@ from endpoint.cubes.syntax import (
     Group,
     Item,
     Minus,
-    Neg,
     Optional,
     Pattern,
     Query,
@@ -38,6 +38,7 @@ from endpoint.cubes.syntax import (
     projected,
     visible,
 )
+from endpoint.cubes.writing import write_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,8 +61,8 @@ class Context:
     is_set: bool = False
     known: dict[str, str] = field(default_factory=dict)
     """Variables that the caller gave values."""
-    outer: tuple[Block, ...] = ()
-    """Blocks whose rows are joined with those of this group, if anything is."""
+    outer: tuple[Block | Given, ...] = ()
+    """What is joined with the rows of this group, if anything is."""
 
     def within(self, name: Term) -> Context:
         """Go into GRAPH."""
@@ -82,7 +83,7 @@ class Rewriter:
         """FROM clauses, for questions to the store."""
         self.found: list[Answered] = []
         self.is_changed = False
-        self.numbers = count(1)
+        self.numbers = itertools.count(1)
 
     def query(self, query: Query, context: Context) -> None:
         """Rewrite a query or subquery in place."""
@@ -119,7 +120,7 @@ class Rewriter:
                 done.append(self.element(element, context, done))
         done = self.merged(done)
         filters = push_filters(self, filters, done, context)
-        inner = replace(context, is_inner=True, is_set=True, outer=(*context.outer, *blocks_of(done)))
+        inner = replace(context, is_inner=True, is_set=True, outer=outer_of(done, context.place))
         for one in filters:
             self.expression(one.expression, inner)
         return Group([*done, *filters])
@@ -139,41 +140,67 @@ class Rewriter:
 
     def element(self, element: Element, context: Context, before: Sequence[Element]) -> Element:
         """Rewrite one element that is no triple."""
-        outer = (*context.outer, *blocks_of(before))
+        outer = outer_of(
+            before, context.place
+        )  # what is within is joined with these before it is with anything further out
         match element:
             case Optional(group):
                 return Optional(self.group(group, replace(context, is_inner=True, is_set=False, outer=outer)))
             case Minus(group):
                 return Minus(self.group(group, replace(context, is_inner=True, is_set=True, outer=outer)))
             case Union(groups):
-                return Union([self.group(group, replace(context, outer=outer)) for group in groups])
+                return Union([self.group(group, replace(context, outer=(*context.outer, *outer))) for group in groups])
             case Graph(name, group):
-                return Graph(name, self.group(group, context.within(name)))
+                inner = context.within(name)
+                self.refuse_graphs(inner.place)
+                return Graph(name, self.group(group, inner))
             case Bind(expression, _):
-                self.expression(expression, replace(context, is_inner=True, is_set=True))
+                self.expression(expression, replace(context, is_inner=True, is_set=True, outer=outer))
             case Query():
                 names = projected(element)
                 if not names:  # `SELECT *` without variables
                     element.selected = [Item(None, f"none{HIDDEN}")]
                 known = {name: term for name, term in context.known.items() if name in names}
-                self.query(element, replace(context, known=known, outer=()))
+                inner = replace(context, known=known, outer=())
+                self.query(element, self.hidden_graph(element, inner))
         return element
+
+    def hidden_graph(self, query: Query, context: Context) -> Context:
+        """Name the graph of a subquery within `GRAPH ?g` that does not select ?g: its own."""
+        variable = context.place.variable
+        if variable is None or variable in projected(query):
+            return context
+        if any(expression.groups for expression in query.expressions):
+            msg = "a subquery within GRAPH ?g has EXISTS outside of its pattern"
+            raise RefusalError(msg, "move it into the pattern")
+        query.where = Group([Graph(Var(f"g{next(self.numbers)}{HIDDEN}"), query.where)])
+        return context
+
+    def refuse_graphs(self, place: Place) -> None:
+        """Refuse GRAPH where the store does not know a graph of the cubes, or the dataset names one twice."""
+        if not all(self.stored.has_graph(cube.record.graph) for cube in place.cubes):
+            msg = "a graph has nothing but observations"
+            raise RefusalError(msg, "leave GRAPH out, or name the graph with FROM")
+        if place.variable is not None and len(set(place.cubes)) < len(place.cubes):
+            msg = "the same graph is named twice with FROM NAMED"
+            raise RefusalError(msg, "name it once")
 
     def triples(self, patterns: Sequence[Pattern], around: Sequence[Element], context: Context) -> list[Element]:
         """Answer the stars of a basic graph pattern."""
-        plain, more = split(patterns, self.is_cubes, self.numbers)
+        plain, more = split(patterns, self.is_cubes, self.numbers, context.place)
         done: list[Element] = [self.element(element, context, []) for element in more]
         left: list[Pattern] = []
         blocks: list[Block] = []
         mixed: list[tuple[Block, list[Pattern]]] = []
         stars: dict[Term, list[Pattern]] = {}
         for pattern in plain:
-            if isinstance(pattern.predicate, str | Var | Alt | Neg):
+            if is_step(pattern.predicate):
                 stars.setdefault(pattern.subject, []).append(pattern)
             else:
                 left.append(pattern)
         for subject, star in stars.items():
-            block = answer_star(subject, star, context.place, self.numbers)
+            place = replace(context.place, cubes=self.columns.narrowed(context.place.cubes, subject))
+            block = answer_star(subject, star, place, self.numbers)
             may_know = self.stored.may_know(star)
             if not block.branches:  # the store finds what there is
                 left += star
@@ -187,7 +214,7 @@ class Rewriter:
         push_store(self, [*joined, *(block for block, _ in mixed)], left, around, context)
         done += [self.answered(block, star) for block, star in mixed]
         done += [self.answered(block, []) for block in joined]
-        paths = [pattern for pattern in left if not isinstance(pattern.predicate, str | Var | Alt | Neg)]
+        paths = [pattern for pattern in left if not is_step(pattern.predicate)]
         for path in paths:
             found = additions(self, path, [p for p in left if p not in paths], joined, context)
             if found is not None:
@@ -250,6 +277,18 @@ def is_block(element: Element) -> TypeGuard[Graph]:
 def blocks_of(elements: Sequence[Element]) -> tuple[Block, ...]:
     """Give the blocks among some elements whose rows are all there is."""
     return tuple(element.block for element in elements if isinstance(element, Answered) and not element.stored)
+
+
+def outer_of(elements: Sequence[Element], place: Place) -> tuple[Block | Given, ...]:
+    """Give what every solution of some elements has a row of: whole blocks, and patterns of the store."""
+    given: list[Given] = []
+    for element in elements:
+        if isinstance(element, Triples):
+            text = " ".join(map(write_pattern, element.patterns))
+            name = f"?{place.variable}" if place.variable else place.graph
+            names = tuple(dict.fromkeys(name for pattern in element.patterns for name in pattern.variables))
+            given.append(Given(names, f"GRAPH {name} {{ {text} }}" if name else text))
+    return (*blocks_of(elements), *given)
 
 
 def joined_blocks(blocks: Sequence[Block]) -> list[Block]:
@@ -339,6 +378,12 @@ def names_of_query(query: Query) -> Iterator[str]:
     yield from names_beside(query)
 
 
+def _counts_rows(query: Query) -> bool:
+    """Tell whether it has `COUNT(DISTINCT *)`, for which all variables matter, blank nodes as well."""
+    texts = [[token.text.upper() for token in expression.tokens] for expression in query.expressions]
+    return any(pair == ("DISTINCT", "*") for found in texts for pair in itertools.pairwise(found))
+
+
 def names_beside(query: Query) -> Iterator[str]:
     """Give the names of the variables outside of WHERE."""
     for item in (*(query.selected or []), *query.group_by):
@@ -346,6 +391,8 @@ def names_beside(query: Query) -> Iterator[str]:
             yield item.variable
     for expression in query.expressions:
         yield from names_in(expression)
+    if _counts_rows(query):
+        yield from names_in(query.where)
     yield from query.template_variables
     yield from (term.name for term in query.described if isinstance(term, Var))
     if query.form == "DESCRIBE" and not query.described:

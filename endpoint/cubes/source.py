@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import NamedNode, QuerySolutions, Store, Triple
 
 from endpoint.cubes.filling import Filler
 from endpoint.cubes.parser import read_query
 from endpoint.cubes.refusal import RefusalError
-from endpoint.cubes.rewrite import Context, Rewriter
+from endpoint.cubes.rewrite import Context, Rewriter, parts_of
 from endpoint.cubes.stars import Place
 from endpoint.cubes.store import Stored, to_term
-from endpoint.cubes.syntax import Item, Query, Var, visible
+from endpoint.cubes.syntax import HIDDEN, Answered, Graph, Item, Query, Triples, Var, visible
 from endpoint.cubes.writing import write_pattern, write_query
 from endpoint.source import Dataset, Explained, Scope, StoreSource
 
@@ -21,14 +21,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from endpoint.cubes.columns import Columns, Cube
+    from endpoint.cubes.syntax import Element, Expression, Group
+    from endpoint.cubes.whole import Whole
     from endpoint.source import Answer, Term
+
+
+MANY_ROWS: Final = 20_000
+"""More rows than this are joined sooner in a store that has them, where there is one."""
 
 
 class CubeSource:
     """The graph store of a release, and the columns of its cubes."""
 
-    def __init__(self, store: Store, columns: Columns, base: str) -> None:
+    def __init__(self, store: Store, columns: Columns, base: str, whole: Whole | None = None) -> None:
+        """Take a store without observations, their columns, and a store of both if the release is small."""
         self._quads = store
+        self._whole = whole
         self._store = StoreSource(store, base)
         self._columns = columns
         self._base_iri = f"{base}/"
@@ -37,21 +45,42 @@ class CubeSource:
         """Answer a query of a client. Raises RefusalError if that cannot be done within the limits."""
         Store().query(query, base_iri=self._base_iri)  # whether it is a query
         try:
+            return self._answer(query, scope)
+        except RefusalError:
+            if self._whole is None:
+                raise
+            return self._whole.source().answer(query, scope)
+
+    def _answer(self, query: str, scope: Dataset | Scope) -> Answer:
+        try:
             parsed = read_query(query, self._base_iri)
             if parsed.form == "DESCRIBE":
                 return self._describe(parsed, scope)
-            text = self._rewritten(parsed, scope, {}).query
+            rewritten = self._rewritten(parsed, scope, {})
         except RecursionError as error:
             msg = "it is nested too deeply"
             raise RefusalError(msg, "write it with fewer brackets") from error
-        return self._store.answer(text or query, scope)
+        if self._whole is not None and self._is_for_whole(rewritten):
+            return self._whole.source().answer(query, scope)
+        if rewritten.query and not needs_store(parsed):
+            return Store().query(rewritten.query, base_iri=self._base_iri)
+        return self._store.answer(rewritten.query or query, scope)
+
+    def _is_for_whole(self, rewritten: Explained) -> bool:
+        return self._whole is not None and sum(rows for _, _, rows in rewritten.stars) > MANY_ROWS
 
     def explain(self, query: str, scope: Dataset | Scope) -> Explained:
         """Show how a query is answered."""
         Store().query(query, base_iri=self._base_iri)
         parsed = read_query(query, self._base_iri)
         is_made = parsed.form == "DESCRIBE"
-        return self._rewritten(_as_select(parsed) if is_made else parsed, scope, {}, is_made=is_made)
+        try:
+            found = self._rewritten(_as_select(parsed) if is_made else parsed, scope, {}, is_made=is_made)
+        except RefusalError:
+            if self._whole is None:
+                raise
+            return Explained()
+        return Explained() if self._is_for_whole(found) else found
 
     def _rewritten(
         self, query: Query, scope: Dataset | Scope, known: Mapping[str, str], *, is_made: bool = False
@@ -74,7 +103,7 @@ class CubeSource:
         return Explained(stars, write_query(query))
 
     def _cubes(self, query: Query, scope: Dataset | Scope) -> tuple[tuple[Cube, ...], tuple[Cube, ...]]:
-        """Give the cubes in the default graph, as often as they are there, and those in named graphs."""
+        """Give the cubes in the default graph and those in named graphs, each as often as its graph is named."""
         every = self._columns.cubes
         if scope is Scope.UNION:
             return every, every
@@ -84,7 +113,7 @@ class CubeSource:
             default, named = query.default_graphs, query.named_graphs
         return (
             tuple(cube for graph in default for cube in every if f"<{cube.record.graph}>" == graph),
-            tuple(cube for cube in every if f"<{cube.record.graph}>" in named),
+            tuple(cube for graph in named for cube in every if f"<{cube.record.graph}>" == graph),
         )
 
     def _describe(self, query: Query, scope: Dataset | Scope) -> Answer:
@@ -93,12 +122,12 @@ class CubeSource:
         dataset = " ".join(f"FROM {graph}" for graph in query.default_graphs)
         constants = [term for term in query.described if not isinstance(term, Var)]
         select = _as_select(query)
-        things = dict.fromkeys(constants)
-        if select.selected:
-            found = self._store.answer(self._rewritten(select, scope, {}, is_made=True).query, scope)
-            assert isinstance(found, QuerySolutions), "it was made a SELECT"
-            count = len(found.variables)
-            things.update((str(row[n]), None) for row in found for n in range(count) if isinstance(row[n], NamedNode))
+        found = self._store.answer(self._rewritten(select, scope, {}, is_made=True).query, scope)
+        assert isinstance(found, QuerySolutions), "it was made a SELECT"
+        rows = list(found)
+        count = len(found.variables)
+        things = dict.fromkeys(constants if rows else ())
+        things.update((str(row[n]), None) for row in rows for n in range(count) if isinstance(row[n], NamedNode))
         others = [thing for thing in things if thing.startswith("<")]
         triples: list[str] = []
         for thing in others:
@@ -108,8 +137,8 @@ class CubeSource:
         if others:
             described = self._store.answer(f"DESCRIBE {' '.join(others)} {dataset}", scope)
             triples += [f"({t.subject} {t.predicate} {t.object})" for t in described]  # type: ignore[union-attr]
-        rows = " ".join(dict.fromkeys(triples))
-        text = f"CONSTRUCT {{ ?s ?p ?o }} {dataset} WHERE {{ VALUES (?s ?p ?o) {{ {rows} }} }}"
+        data = " ".join(dict.fromkeys(triples))
+        text = f"CONSTRUCT {{ ?s ?p ?o }} {dataset} WHERE {{ VALUES (?s ?p ?o) {{ {data} }} }}"
         return self._store.answer(text, scope)
 
     def select(self, query: str, bindings: Mapping[str, Term], limit: int | None = None) -> Iterator[dict[str, Term]]:
@@ -142,8 +171,23 @@ def _as_select(query: Query) -> Query:
     if not query.described:
         names = visible(query.where)
     query.form = "SELECT"
-    query.selected = [Item(None, name) for name in names]
+    query.selected = [Item(None, name) for name in names or [f"none{HIDDEN}"]]
     query.described = []
     if query.limit is None and query.offset is None:
         query.duplicates = "DISTINCT"
     return query
+
+
+def needs_store(part: Element | Group | Expression) -> bool:
+    """Tell whether anything is left of a rewritten query for which the store must be looked into."""
+    match part:
+        case Query():
+            return needs_store(part.where) or any(map(needs_store, part.expressions))
+        case Triples(patterns):
+            return bool(patterns)
+        case Graph():
+            return True
+        case Answered():
+            return bool(part.stored)
+        case _:
+            return any(map(needs_store, parts_of(part)))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from endpoint.cubes.syntax import Term
     from loader.release import CubeColumn
 
-MAX_BRANCHES: Final = 3000
+MAX_BRANCHES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,14 @@ class Branch:
         return f"SELECT {', '.join(columns) or '1'} FROM {tables}{where}"
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Patterns that the store answers: the variables of all their solutions, and the patterns as written."""
+
+    variables: tuple[str, ...]
+    text: str
+
+
 @dataclass(slots=True)
 class Block:
     """A relation that answers stars: the union of its branches, which have the same variables."""
@@ -85,9 +93,9 @@ class Block:
     place: Place | None = None
     is_inner: bool = False
     """True where the engine may go through the rows again and again: after OPTIONAL, MINUS and EXISTS."""
-    top: tuple[str, str, int] | None = None
-    """Variable, `ASC` or `DESC`, and number: rows that come later in that order are not needed."""
-    outer: tuple[Block, ...] = ()
+    top: tuple[tuple[str, ...], str, int] | None = None
+    """SQL for each branch, `ASC` or `DESC`, and number: rows that come later in that order are not needed."""
+    outer: tuple[Block | Given, ...] = ()
     """What its rows are joined with there."""
     is_set: bool = False
     """True where it makes no difference how often a row is there."""
@@ -109,18 +117,20 @@ class Block:
     def relation(self, names: Sequence[str]) -> str:
         """Write it in SQL, with the given variables as text, `v0`, `v1` and so on."""
         parts = []
-        for branch in self.branches:
+        for place, branch in enumerate(self.branches):
             columns = [f"{branch.values[name].written} AS v{number}" for number, name in enumerate(names)]
-            parts.append(branch.select(columns) + self._top_of(branch))
+            parts.append(self._topped(branch, place).select(columns))
         nothing = ", ".join(f"NULL AS v{number}" for number in range(len(names))) or "1"
         return " UNION ALL ".join(parts) or f"SELECT {nothing} WHERE false"
 
-    def _top_of(self, branch: Branch) -> str:
+    def _topped(self, branch: Branch, place: int) -> Branch:
         """Keep the first rows of a branch and those that tie with the last of them."""
         if self.top is None:
-            return ""
-        name, direction, count = self.top
-        return f" QUALIFY rank() OVER (ORDER BY {branch.values[name].sql} {direction}) <= {count}"
+            return branch
+        keys, direction, count = self.top
+        sign, last = (">=", "min") if direction == "DESC" else ("<=", "max")
+        first = f"{branch.select([f'{keys[place]} AS k'])} ORDER BY k {direction} LIMIT {count}"
+        return branch.where(f"{keys[place]} {sign} (SELECT {last}(k) FROM ({first}))") or branch
 
     def restrict(self, name: str, terms: Sequence[str]) -> None:
         """Keep the rows in which a variable is one of some terms."""
@@ -153,9 +163,14 @@ def in_terms(value: Value, terms: Sequence[str]) -> str | None:
 
 def answer_star(subject: Term, patterns: Sequence[Pattern], place: Place, numbers: Iterator[int]) -> Block:
     """Answer a star from the cubes of a place; `numbers` tell its tables from those of other stars."""
-    branches = [
-        branch for cube in place.cubes for branch in _branches(subject, patterns, cube, place, f"t{next(numbers)}")
-    ]
+    branches: list[Branch] = []
+    for cube in dict.fromkeys(place.cubes):
+        found = _branches(subject, patterns, cube, place, f"t{next(numbers)}")
+        # the engine finds each triple once for each time its graph is named, but a pair of `p|q` only once
+        times = place.cubes.count(cube) ** sum(not isinstance(pattern.predicate, Alt) for pattern in patterns)
+        if len(found) * times > MAX_BRANCHES:
+            raise too_many_ways()
+        branches += found * times
     names = list(dict.fromkeys(name for pattern in patterns for name in pattern.variables))
     if place.variable is not None and place.variable not in names:
         names.append(place.variable)
@@ -186,7 +201,8 @@ def too_many_ways() -> RefusalError:
 
 
 def _extended(branch: Branch, pattern: Pattern, cube: Cube, alias: str) -> Iterator[Branch]:
-    """Give the ways in which a branch answers one more pattern."""
+    """Give the ways in which a branch answers one more pattern; `p|q` leads to each term once."""
+    before: list[Value] = []
     for column in matching(pattern, cube):
         found: Branch | None = branch
         if isinstance(pattern.predicate, Var):
@@ -195,8 +211,22 @@ def _extended(branch: Branch, pattern: Pattern, cube: Cube, alias: str) -> Itera
         if column.missing and found is not None:
             found = found.where(f"{value.sql} IS NOT NULL")
         found = found and found.bind(pattern.object, value)
+        if isinstance(pattern.predicate, Alt):
+            found = found and _without(found, value, before)
+            before.append(value)
         if found is not None:
             yield found
+
+
+def _without(branch: Branch, value: Value, others: Sequence[Value]) -> Branch | None:
+    """Leave out the rows in which a value is one of others."""
+    for other in others:
+        condition = value.equals(other)
+        if condition == "":
+            return None
+        if condition is not None:
+            branch = branch.where(f"({condition}) IS NOT TRUE") or branch
+    return branch
 
 
 def matching(pattern: Pattern, cube: Cube) -> list[CubeColumn]:
@@ -241,6 +271,8 @@ def join(left: Block, right: Block) -> Block:
 
 def add_optional(block: Block, patterns: Sequence[Pattern]) -> bool:
     """Add the variables of an OPTIONAL about a subject of the block; tell whether that can be done."""
+    if block.place is not None and len(set(block.place.cubes)) < len(block.place.cubes):
+        return False  # a graph is named twice
     added = [_with_optional(branch, patterns, set(block.variables)) for branch in block.branches]
     if any(branch is None for branch in added):
         return False

@@ -55,6 +55,10 @@ class Stored:
             self._known[key] = next(found, None) is not None
         return self._known[key]
 
+    def has_graph(self, graph: str) -> bool:
+        """Tell whether a named graph has triples here."""
+        return self._store.contains_named_graph(NamedNode(graph))
+
     def terms(self, query: str) -> list[str]:
         """Give the terms that the first variable of a query is bound to."""
         return [row[0] for row in self.rows(query)]

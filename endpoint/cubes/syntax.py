@@ -173,6 +173,8 @@ class Answered:
     """The rows of the block, once they are known."""
     binds: list[Bind] = field(default_factory=list)
     """What is added to each solution from the store."""
+    filters: list[Filter] = field(default_factory=list)
+    """What solutions from the store must pass; the block has been narrowed to rows that do."""
 
 
 @dataclass(slots=True)

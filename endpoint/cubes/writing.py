@@ -104,7 +104,7 @@ def _answered(element: Answered) -> str:
     rows = _write(element.values)
     if not element.stored:
         return rows
-    stored = " ".join([*map(write_pattern, element.stored), *map(_write, element.binds)])
+    stored = " ".join([*map(write_pattern, element.stored), *map(_write, element.filters), *map(_write, element.binds)])
     return f"{{ {stored} }} UNION {{ {rows} }}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import shutil
@@ -15,18 +14,21 @@ from pyoxigraph import NamedNode, RdfFormat, Store
 
 from endpoint.app import create_app
 from endpoint.commands import query as run_query
-from endpoint.cubes import filling
+from endpoint.cubes import filling, whole
+from endpoint.cubes import source as cube_source
 from endpoint.cubes.refusal import RefusalError
 from endpoint.serving import open_serving
 from endpoint.settings import Settings
-from endpoint.source import Scope, StoreSource, page_query
-from loader.build import Plan, Stream, build
+from endpoint.source import Explained, Scope, StoreSource, page_query
+from loader import dumps
+from loader.build import Plan, build
+from loader.dumps import Stream
 from loader.errors import ProblemsError
 from loader.progress import LogWatcher
 from loader.release import open_release
 from tests.integration import tiny
 from tests.integration.asking import asking
-from tests.integration.holding import column_quads, stored_quads
+from tests.integration.holding import column_quads
 from tests.properties.cube_cases import multiset
 
 if TYPE_CHECKING:
@@ -75,8 +77,8 @@ ASKED = (
 def plain(shipped_release: Release) -> StoreSource:
     """A store with every triple of the release."""
     store = Store()
-    for dump in sorted((shipped_release.path / "dumps").iterdir()):
-        store.bulk_load(input=gzip.decompress(dump.read_bytes()), format=RdfFormat.N_QUADS)
+    for name in dumps.dump_names(shipped_release):
+        store.bulk_load(input=b"".join(dumps.quads(shipped_release, name)), format=RdfFormat.N_QUADS)
     return StoreSource(store, BASE)
 
 
@@ -125,8 +127,7 @@ def test_the_columns_say_what_the_dumps_say(shipped_release: Release) -> None:
     assert found
     for cube in shipped_release.cubes():
         store = Store()
-        dump = gzip.decompress((shipped_release.path / "dumps" / f"{cube.name}.nq.gz").read_bytes())
-        store.load(dump, format=RdfFormat.N_QUADS)
+        store.load(b"".join(dumps.quads(shipped_release, cube.name)), format=RdfFormat.N_QUADS)
         triples = {
             f"{q.subject} {q.predicate} {q.object}" for q in store if str(q.subject).startswith(f"<{cube.prefix}")
         }
@@ -136,41 +137,6 @@ def test_the_columns_say_what_the_dumps_say(shipped_release: Release) -> None:
 
 def test_a_piece_of_nothing_but_observations_does_not_end_the_load() -> None:
     assert io.BufferedReader(Stream(iter([b"", b"a", b"", b"", b"b", b""])), 16).read() == b"ab"
-
-
-def with_column(root: Path, values: str, **column: object) -> Path:
-    """Write the tiny mapping with one more column, of notes."""
-    mappings = tiny.write_mapping(root)
-    columns = [*tiny.COLUMNS[:3], {"name": "note", "titles": "Note", **column}, *tiny.COLUMNS[3:]]
-    (mappings / "tiny/tiny.csv-metadata.json").write_text(tiny.metadata(columns))
-    rows = [f"{row},{values}" for row in tiny.ROWS]
-    (mappings / "tiny/tiny.csv").write_text("\n".join([f"{tiny.HEADER},Note", *rows]) + "\n")
-    return mappings
-
-
-def test_a_cube_that_cannot_be_columns_is_stored_as_triples(tmp_path: Path) -> None:
-    note = {"separator": " ", "datatype": "decimal", "propertyUrl": "http://www.w3.org/2004/02/skos/core#note"}
-    mappings = with_column(tmp_path, "1.0 1.00", **note)
-    release = open_release(build(Plan(("tiny",), mappings), tmp_path / "out", LogWatcher()))
-    assert release.cubes() == ()
-    found = open_serving(release.path).source.answer("SELECT * { ?o <def/measure/households> ?v }", Scope.UNION)
-    assert sum(multiset(found).values()) == 4
-
-
-def test_lists_and_empty_cells_are_columns_too(tmp_path: Path) -> None:
-    note_property = "<http://www.w3.org/2004/02/skos/core#note>"
-    note = {"separator": " ", "propertyUrl": note_property[1:-1], "lang": "EN"}
-    mappings = with_column(tmp_path, "a b a", **note)
-    release = open_release(build(Plan(("tiny",), mappings), tmp_path / "out", LogWatcher()))
-    (cube,) = release.cubes()
-    notes = [column.term for column in cube.columns if column.predicate.endswith("core#note")]
-    assert notes == ['"a"@en', '"b"@en']
-    dump = gzip.decompress((release.path / "dumps/tiny.nq.gz").read_bytes()).decode()
-    assert '"a"@EN' in dump  # the dump keeps the lexical form
-    quads = [
-        quad for quad in stored_quads(release) if str(quad.predicate) == note_property and "/obs/" in str(quad.subject)
-    ]
-    assert len(quads) == 8
 
 
 def describe_observation(folder: Path, about: str) -> None:
@@ -250,6 +216,7 @@ def test_what_is_too_much_is_refused_and_says_what_to_do(
     shipped_release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(filling, "MAX_ROWS", 100)
+    monkeypatch.setattr(whole, "MAX_TRIPLES", 0)
     source = open_serving(shipped_release.path).source
     with pytest.raises(RefusalError) as refused:
         source.answer(f"{PREFIXES} SELECT * {{ ?o m:children ?v ; d:area ?a }}", Scope.UNION)
@@ -257,6 +224,31 @@ def test_what_is_too_much_is_refused_and_says_what_to_do(
     assert "dumps/children-low-income.nq.gz" in refused.value.detail
     counted = source.answer(f"{PREFIXES} SELECT (SUM(?v) AS ?s) {{ ?o m:children ?v ; d:area ?a }}", Scope.UNION)
     assert sum(multiset(counted).values()) == 1
+
+
+@pytest.mark.parametrize("limit", ["MAX_ROWS", "MAX_INNER_ROWS"])
+def test_of_a_small_release_everything_is_answered(
+    shipped_release: Release, plain: StoreSource, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(filling, limit, 100)
+    source = open_serving(shipped_release.path).source
+    for query in (
+        "SELECT * { ?o m:children ?v ; d:area ?a }",
+        "SELECT * { ?a skos:broader ?b OPTIONAL { ?o m:children ?v ; d:area ?a } }",
+    ):
+        assert multiset(source.answer(PREFIXES + query, Scope.UNION)) == multiset(
+            plain.answer(PREFIXES + query, Scope.UNION)
+        )
+
+
+def test_more_rows_than_are_joined_soon_are_asked_of_a_store_with_every_triple(
+    shipped_release: Release, plain: StoreSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cube_source, "MANY_ROWS", 10)
+    query = f"{PREFIXES} SELECT * {{ ?o m:children ?v ; d:area ?a . ?a skos:prefLabel ?l }}"
+    source = open_serving(shipped_release.path).source
+    assert source.explain(query, Scope.UNION) == Explained()
+    assert multiset(source.answer(query, Scope.UNION)) == multiset(plain.answer(query, Scope.UNION))
 
 
 @pytest.mark.parametrize("depth", [5, 60, 199])

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
-from pyoxigraph import Literal, QueryBoolean, QuerySolutions, RdfFormat, Store
+from pyoxigraph import (
+    CanonicalizationAlgorithm,
+    Dataset,
+    Literal,
+    Quad,
+    QueryBoolean,
+    QuerySolutions,
+    RdfFormat,
+    Store,
+)
 
 from endpoint.cubes.columns import open_columns
 from endpoint.cubes.source import CubeSource
 from endpoint.source import StoreSource
-from loader.columns import Observations
 from loader.release import MANIFEST_FORMAT, Manifest, Release
+from tests.properties.cube_columns import write_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +44,20 @@ NUMBERS = {
     "double": ('"1.5E0"', '"0.25"', '"3"'),
 }
 TEXTS = ('"x"', '"x"@EN', '"y"@cy', '"q\\"uote"', '"1"^^<http://www.w3.org/2001/XMLSchema#boolean>', '"2025-05"')
+NODES = (f"<{BASE}/data/one/obs/0>", f"<{BASE}/data/two/obs/1>", f"<{BASE}/stored>", f"<{BASE}/a0>", f"<{BASE}/none>")
+TIMES = (
+    *(f'"2025-05-01"^^<{XSD}date>', f'"2025-05-01Z"^^<{XSD}date>', f'"2025-05-01T00:00:00Z"^^<{XSD}dateTime>'),
+    *(f'"2025"^^<{XSD}gYear>', f'"P1D"^^<{XSD}duration>', f'"24:00:00"^^<{XSD}time>', f'"true"^^<{XSD}boolean>'),
+    *(
+        f'"abc"^^<{XSD}integer>',
+        f'"NaN"^^<{XSD}double>',
+        f'"1"^^<{BASE}/odd>',
+        f'"12345678901234567890"^^<{XSD}integer>',
+    ),
+)
 STORED = (
+    f"<{BASE}/a2> <{BASE}/about> <{BASE}/data/one/obs/0>",
+    f"<{BASE}/a2> <{BASE}/about> <{BASE}/data/two/obs/1>",
     f'<{BASE}/a0> <{BASE}/label> "North"',
     f'<{BASE}/a1> <{BASE}/label> "South"',
     f'<{BASE}/a1> <{BASE}/label> "De"@cy',
@@ -57,8 +79,18 @@ Row = dict[str, list[str]]
 class Case:
     """Some cubes, the same in columns and as triples."""
 
-    columns: CubeSource
+    columns: CubeSource | StoreSource
     plain: StoreSource
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Triples that become a cube: all those whose subjects begin with a prefix."""
+
+    name: str
+    graph: str
+    prefix: str
+    triples: Sequence[str]
 
 
 def graph(name: str) -> str:
@@ -82,6 +114,10 @@ def rows(draw: st.DrawFn, name: str) -> list[Row]:
             row["value"] = [f"{draw(st.sampled_from(NUMBERS[chosen]))}^^<{XSD}{chosen}>"]
         if draw(st.integers(0, 2)) == 0:
             row["note"] = draw(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=2, unique=True))
+        if draw(st.integers(0, 2)) == 0:
+            row["of"] = draw(st.lists(st.sampled_from(NODES), min_size=1, max_size=2, unique=True))
+        if draw(st.integers(0, 3)) == 0:
+            row["when"] = [draw(st.sampled_from(TIMES))]
         if name == "two":
             row[RDF_TYPE].append(f"<{BASE}/Payment>")
             row["other"] = [f'"{draw(st.integers(0, 3))}"^^<{XSD}integer>']
@@ -101,25 +137,25 @@ def lines(name: str, table: Sequence[Row]) -> list[str]:
 
 def make(path: Path, tables: Mapping[str, Sequence[Row]]) -> Case:
     """Make both from observations."""
-    (path / "cubes").mkdir(parents=True)
-    stored, full = Store(), Store()
-    for store in (stored, full):
-        _load(store, STORED[:9], f"{BASE}/graph/codes")
-        _load(store, STORED[9:], graph("one"))
-        _load(store, [f"<{BASE}/data/two> {RDF_TYPE} <{BASE}/DataSet>"], graph("two"))
-    for name, table in tables.items():
-        written = lines(name, table)
-        observations = Observations(f"{BASE}/data/{name}/obs/")
-        middle = len(written) // 2
-        observations.note("".join(f"{line} .\n" for line in written[:middle]).encode())
-        observations.note("".join(f"{line} .\n" for line in written[middle:]).encode())
-        if observations.write(path / "cubes" / f"{name}.parquet", name, graph(name)) is None:
-            _load(stored, written, graph(name))
-        _load(full, written, graph(name))
+    stored = {f"{BASE}/graph/codes": STORED[:11], graph("one"): STORED[11:]}
+    stored[graph("two")] = (f"<{BASE}/data/two> {RDF_TYPE} <{BASE}/DataSet>",)
+    cubes = [Part(name, graph(name), f"{BASE}/data/{name}/obs/", lines(name, table)) for name, table in tables.items()]
+    return divide(path, stored, cubes)
+
+
+def divide(path: Path, stored: Mapping[str, Sequence[str]], cubes: Sequence[Part]) -> Case:
+    """Make both from triples: of graphs that stay triples, and of cubes."""
+    part, full = Store(), Store()
+    for name, triples in stored.items():
+        _load(part, triples, name)
+        _load(full, triples, name)
+    for cube in cubes:
+        write_columns(path / "cubes", cube.name, cube.graph, cube.prefix, cube.triples)
+        _load(full, cube.triples, cube.graph)
     columns = open_columns(Release(path, Manifest(MANIFEST_FORMAT, BASE, "", {}, "", ())))
     if columns is None:
-        return Case(StoreSource(stored, BASE), StoreSource(full, BASE))  # type: ignore[arg-type] # nothing to rewrite
-    return Case(CubeSource(stored, columns, BASE), StoreSource(full, BASE))
+        return Case(StoreSource(part, BASE), StoreSource(full, BASE))
+    return Case(CubeSource(part, columns, BASE), StoreSource(full, BASE))
 
 
 def _load(store: Store, triples: Sequence[str], name: str) -> None:
@@ -134,7 +170,9 @@ def multiset(answer: Answer) -> Counter[tuple[str, ...]]:
     if isinstance(answer, QuerySolutions):
         names = sorted(variable.value for variable in answer.variables)
         return Counter(tuple(f"{name}={_shown(row[name])}" for name in names) for row in answer)
-    return Counter({(str(triple),) for triple in answer})
+    graph = Dataset(Quad(triple.subject, triple.predicate, triple.object) for triple in answer)
+    graph.canonicalize(CanonicalizationAlgorithm.UNSTABLE)
+    return Counter((str(quad),) for quad in graph)
 
 
 def _shown(term: object) -> str:
