@@ -144,8 +144,7 @@ def timed(name: str, command: list[str], path: str, rows: int) -> str:
 
 def main() -> None:
     """Install, run, compare."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    from csvw_speed import write_table
+    from benchmarks.csvw_speed import write_table
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=20_000)

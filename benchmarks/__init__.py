@@ -1,0 +1,1 @@
+"""Benchmarks: a script for each question, and what several of them need."""
