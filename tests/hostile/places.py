@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dwpld
+from endpoint.serving import open_serving
+from endpoint.source import Scope
 from loader.build import Plan, build
 from loader.errors import MisuseError, ProblemsError
 from loader.mapping import packaged_mappings, read_mapping
@@ -102,7 +104,8 @@ class Place:
         record = self.release().manifest.folder("tiny")
         assert record is not None
         query = f"SELECT ?text WHERE {{ GRAPH <{record.graph}> {{ ?o a ?type ; ?p ?text FILTER isLiteral(?text) }} }}"
-        return {row["text"].value for row in self.release().store().query(query)}  # type: ignore[union-attr]
+        found = open_serving(self.release().path).source.answer(query, Scope.UNION)
+        return {row["text"].value for row in found}  # type: ignore[union-attr]
 
     def _state(self) -> tuple[str, ...]:
         files = sorted(str(path) for path in (self.out / "releases").iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from endpoint.commands import query, serve
+from endpoint.commands import listen, query, serve
 from endpoint.serving import Shelf
 from loader.errors import MisuseError, ProblemsError
 from tests.integration.small import make_release
@@ -115,6 +116,27 @@ def test_a_taken_port_is_misuse(releases: Path) -> None:
         taken.listen()
         with pytest.raises(MisuseError, match="--port"):
             serve(releases / "current", "127.0.0.1", taken.getsockname()[1])
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    """Nagle's algorithm would keep back the body until the client has acknowledged the head: 40 ms an answer."""
+
+    async def nodelay_of_an_answer() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listening = listen("127.0.0.1", 0)
+        async with await asyncio.start_server(connected, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            nodelay = await found
+            writer.close()
+            await writer.wait_closed()
+            return nodelay
+
+    assert asyncio.run(nodelay_of_an_answer())
 
 
 def test_python_dash_m_says_so(tmp_path: Path) -> None:

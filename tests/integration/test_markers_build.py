@@ -22,6 +22,7 @@ from loader.release import open_release
 from loader.scaffold import scaffold
 from tests.integration import tiny
 from tests.integration.asking import Client, asking
+from tests.integration.holding import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +142,7 @@ def observation(month: str) -> str:
 
 
 def select(release: Release, query: str) -> QuerySolutions:
-    found = release.store().query(query, use_default_graph_as_union=True)
+    found = ask(release, query)
     assert isinstance(found, QuerySolutions)
     return found
 
@@ -239,7 +240,7 @@ def test_plain_csvw_makes_the_same_observations(release: Release, tmp_path: Path
     }
     query = f"""PREFIX qb: <http://purl.org/linked-data/cube#>
         CONSTRUCT {{ ?o ?p ?v }} {{ ?o qb:dataSet <{BASE}/data/tiny> ; ?p ?v }}"""
-    found = release.store().query(query, use_default_graph_as_union=True)
+    found = ask(release, query)
     assert isinstance(found, QueryTriples)
     ours = {f"{triple} ." for triple in found}
     assert alone == ours
