@@ -40,7 +40,7 @@ def snippets(endpoint: str, query: str, form: str) -> tuple[Snippet, ...]:
 
 def _curl(endpoint: str, query: str, form: Form) -> str:
     quoted = query.replace("'", "'\\''")
-    return f"curl '{endpoint}' -H 'Accept: {form.media_type}' --data-urlencode 'query={quoted}'\n"
+    return f"curl '{endpoint}' \\\n  -H 'Accept: {form.media_type}' \\\n  --data-urlencode 'query={quoted}'\n"
 
 
 def _python(endpoint: str, query: str, form: Form) -> str:

@@ -12,12 +12,18 @@ export function exampleMenu(choose) {
   description.id = "example-description";
   description.setAttribute("aria-live", "polite");
   const select = menu();
+  const button = document.createElement("button"); // choosing alone, as the arrow keys do, must not replace the query
+  button.type = "button";
+  button.className = "govuk-button govuk-button--secondary";
+  button.textContent = "Use this example";
+  button.disabled = true;
+  const chosen = () => select.selectedOptions[0].dataset;
   select.addEventListener("change", () => {
-    const { query, answers } = select.selectedOptions[0].dataset;
-    description.textContent = answers ?? "";
-    if (query) choose(query, select);
+    description.textContent = chosen().answers ?? "";
+    button.disabled = !chosen().query;
   });
-  box.append(label, select, description);
+  button.addEventListener("click", () => choose(chosen().query));
+  box.append(label, select, description, button);
   return box;
 }
 
