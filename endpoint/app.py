@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import uuid
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Final
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Final
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
-from endpoint.answers import answer, choose_form, entity_tag, link, problem, problem_json
+from endpoint.answers import accepts_gzip, answer, choose_form, entity_tag, link, problem, problem_json
 from endpoint.catalogue import code_lists, datasets, examples
+from endpoint.completion import PATH as TERMS
+from endpoint.completion import terms_answer
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
 from endpoint.media import HTML, PROBLEM
@@ -52,7 +55,11 @@ PREFLIGHT: Final = {
     "Access-Control-Allow-Headers": "Accept, Content-Type, If-None-Match",
     "Access-Control-Max-Age": "86400",
 }
-ASSET_TYPES: Final = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+ASSET_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 
 
 class Common:
@@ -143,10 +150,12 @@ class Endpoint:
 
     def _read(self, request: Request, path: str) -> Response:
         if path.startswith("/assets/"):
-            return asset(path)
+            return asset(path, is_gzip=accepts_gzip(request))
         serving = self._shelf.current()
         if path.startswith(DUMPS):
             return dump(request, serving, path)
+        if path == TERMS:
+            return terms_answer(request, serving)
         if path == "/":
             return self._page(request, serving, "start.html", self._settings.title)
         if path == "/data":
@@ -182,15 +191,22 @@ class Endpoint:
         return render(self._settings, "problem.html", title=title, detail=error.detail, crumbs=crumbs)
 
 
-def asset(path: str) -> Response:
+def asset(path: str, *, is_gzip: bool) -> Response:
     """Answer with a file of `endpoint/static/`, if it was built."""
     name = path.removeprefix("/assets/")
-    file = resources.files("endpoint").joinpath("static", name)
     kind = ASSET_TYPES.get(name[name.rfind(".") :])
-    if "/" in name or kind is None or not file.is_file():
+    if "/" in name or kind is None or not resources.files("endpoint").joinpath("static", name).is_file():
         raise not_found(path)
-    with resources.as_file(file) as found:
-        return FileResponse(found, headers={"Content-Type": kind, "Cache-Control": "public, max-age=86400"})
+    headers = {"Content-Type": kind, "Cache-Control": "public, max-age=86400", "Vary": "Accept-Encoding"}
+    headers |= {"Content-Encoding": "gzip"} if is_gzip else {}
+    return Response(asset_bytes(name, is_gzip=is_gzip), headers=headers)
+
+
+@cache
+def asset_bytes(name: str, *, is_gzip: bool) -> bytes:
+    """Read a file of `endpoint/static/`, and compress it, once."""
+    content = resources.files("endpoint").joinpath("static", name).read_bytes()
+    return gzip.compress(content, mtime=0) if is_gzip else content
 
 
 def create_app(settings: Settings) -> FastAPI:

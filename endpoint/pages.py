@@ -6,6 +6,7 @@ Templates escape everything; nothing is put into a page as markup. Pages need no
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,6 +18,7 @@ from pyoxigraph import Literal, NamedNode
 
 from endpoint.answers import software
 from endpoint.labels import value_text
+from endpoint.site import PERIOD
 from endpoint.words import is_number
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from endpoint.source import Term
 
 STYLE_SHEET: Final = "site.css"
+_MOMENT: Final = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 GOVUK: Final = "govuk_frontend_jinja"
 
 
@@ -41,6 +44,8 @@ class Shown:
     """The IRI, where the link leads to our description of somebody else's identifier."""
     language: str | None = None
     is_number: bool = False
+    value: str | None = None
+    """The number, day, month or year itself, for a chart to be drawn of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,11 @@ class Reader:
         if isinstance(term, NamedNode):
             href = self.href(term)
             is_foreign = self._serving.site.path(term.value) is None and href.startswith("/")
-            return Shown(self.name(term), href, term.value if is_foreign else None)
+            return Shown(self.name(term), href, term.value if is_foreign else None, value=moment_of(term))
         if isinstance(term, Literal):
             language = term.language if term.language not in {None, "en"} else None
-            return Shown(self.name(term), language=language, is_number=is_number(term))
+            value = term.value if is_number(term) or _MOMENT.fullmatch(term.value) else None
+            return Shown(self.name(term), language=language, is_number=is_number(term), value=value)
         return Shown(str(term))
 
     def href(self, term: NamedNode) -> str:
@@ -79,6 +85,12 @@ class Reader:
         if site.path(term.value) is not None or self._serving.source.has(term):
             return site.document(term.value)
         return term.value if term.value.startswith(("http://", "https://")) else site.document(term.value)
+
+
+def moment_of(term: NamedNode) -> str | None:
+    """Give the day, month or year that an IRI of reference.data.gov.uk stands for."""
+    last = term.value.rpartition("/")[2]
+    return last if term.value.startswith(PERIOD) and _MOMENT.fullmatch(last) else None
 
 
 @cache

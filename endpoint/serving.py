@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from endpoint.completion import TermIndex, index_terms
 from endpoint.cubes.columns import open_columns
 from endpoint.cubes.engine import DuckEngine
 from endpoint.cubes.source import CubeSource
@@ -55,6 +56,11 @@ class Serving:
     def prefixes(self) -> dict[str, str]:
         """Prefixes for Turtle and RDF/XML."""
         return PREFIXES | self.site.prefixes()
+
+    @cached_property
+    def terms(self) -> TermIndex:
+        """Terms of this release by name; collected when they are first asked for."""
+        return index_terms(self)
 
 
 class Shelf:

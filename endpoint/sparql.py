@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse
 
 from endpoint.answers import answer, choose_form, entity_tag, link, problem
 from endpoint.catalogue import examples
+from endpoint.editor import LONGEST_ADDRESS, assets, example_groups, limits, shared_link
 from endpoint.guard import Analysis, analyse
 from endpoint.media import HTML, RDF_FORMS
 from endpoint.pages import Reader, Shown, alternates, render
@@ -29,6 +30,7 @@ from endpoint.results import forms_of_query, ordered, write_answer, write_graph
 from endpoint.service_description import service_description
 from endpoint.serving import contained
 from endpoint.site import node
+from endpoint.snippets import snippets
 from endpoint.source import Dataset, Explained, Scope
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ class Result:
     rows: list[list[Shown | None]]
     total: int
     truth: bool | None = None
+    form: str = "SELECT"
+    """Form of the query."""
 
     @property
     def is_cut(self) -> bool:
@@ -102,7 +106,7 @@ async def sparql(request: Request, serving: Serving, settings: Settings, threads
     except RequestError as error:
         if error.status != HTTPStatus.BAD_REQUEST:
             raise
-        page = partial(form_page, settings, query=texts[0] if texts else "", error=error.detail)
+        page = partial(form_page, request, serving, settings, query=texts[0] if texts else "", error=error.detail)
         return problem(request, error, page)
 
 
@@ -207,7 +211,7 @@ def run(request: Request, serving: Serving, settings: Settings, query: Query) ->
     tag = entity_tag(serving, form, query.key) if query.is_get and query.analysis.is_repeatable else None
     links = [link("/", rel="collection")]
     if form == HTML:
-        return answer(request, form, tag, links, lambda: result_page(serving, settings, query, forms))
+        return answer(request, form, tag, links, lambda: result_page(request, serving, settings, query))
     return answer(request, form, tag, links, lambda: evaluate(serving, query, form))
 
 
@@ -246,12 +250,12 @@ def syntax_text(message: str, text: str) -> str:
     return f"Syntax error at line {line}, column {column}, {near}{': ' if prose else ''}{'; '.join(prose)}"
 
 
-def result_page(serving: Serving, settings: Settings, query: Query, forms: tuple[Form, ...]) -> bytes:
+def result_page(request: Request, serving: Serving, settings: Settings, query: Query) -> bytes:
     """Make the page of a result: a table with links and labels, and the way to the other forms."""
     found = understood(serving.source.answer, query)
-    limit = settings.html_rows
+    limit, form = settings.html_rows, query.analysis.form
     if isinstance(found, QueryBoolean):
-        result = Result([], [], 0, bool(found))
+        result = Result([], [], 0, bool(found), form)
     else:
         if isinstance(found, QuerySolutions):
             columns = ordered(found, query.analysis.variables)
@@ -264,19 +268,23 @@ def result_page(serving: Serving, settings: Settings, query: Query, forms: tuple
         total = len(first) + sum(1 for _ in rows)
         reader = Reader(serving, {term for row in first for term in row if term is not None})
         shown = [[reader.show(term) if term is not None else None for term in row] for row in first]
-        result = Result(names, shown, total)
-    return form_page(settings, query=query.text, result=result, forms=alternates(PATH, forms, {"query": query.text}))
+        result = Result(names, shown, total, form=form)
+    return form_page(request, serving, settings, query=query.text, result=result)
 
 
 def form_page(
+    request: Request,
+    serving: Serving,
     settings: Settings,
     *,
     query: str = "",
     error: str | None = None,
     result: Result | None = None,
-    forms: Sequence[tuple[Form, str]] = (),
 ) -> bytes:
     """Make the page of the query service."""
+    forms = forms_of_query(result.form) if result else ()
+    link = shared_link(PATH, query) if query else None
+    endpoint = f"{str(request.base_url).rstrip('/')}{PATH}"
     return render(
         settings,
         "sparql.html",
@@ -285,8 +293,15 @@ def form_page(
         query=query or examples()[0].query,
         error=error,
         result=result,
-        alternates=forms,
-        examples=examples(),
+        forms=forms,
+        alternates=alternates(PATH, forms, {"query": query}) if link else (),
+        link=link,
+        snippets=snippets(endpoint, query, result.form) if result else (),
+        example_groups=example_groups(serving),
+        limits=limits(settings),
+        base=serving.site.base,
+        longest_address=LONGEST_ADDRESS,
+        **assets(),
     )
 
 
@@ -298,7 +313,7 @@ def bare(request: Request, serving: Serving, settings: Settings) -> Response:
         link(f"{PATH}?{urlencode({'format': one.suffix})}", rel="describedby", type=one.media_type) for one in RDF_FORMS
     ]
     if form == HTML:
-        return answer(request, form, tag, links, lambda: form_page(settings))
+        return answer(request, form, tag, links, lambda: form_page(request, serving, settings))
     return answer(request, form, tag, links, lambda: write_graph(service_description(serving), form, serving.prefixes))
 
 
