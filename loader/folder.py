@@ -91,12 +91,12 @@ class Once:
         self.new(to_ntriples(triples))
 
     def new(self, lines: bytes) -> bytes:
-        """Give those lines of N-Triples that no earlier folder has stated."""
+        """Give those lines of N-Triples that have not been stated yet, by an earlier folder or this one."""
         kept = []
         for line in lines.splitlines(keepends=True):
             digest = _digest(line)
             earlier = self._earlier.get(digest)
-            if earlier is None:
+            if earlier is None and digest not in self._current:
                 self._current[digest] = self._folder
                 kept.append(line)
             elif earlier:  # what the vocabulary states is the same for every build of this software

@@ -154,6 +154,11 @@ def test_quads_and_triples_say_the_same(shipped_release: Release) -> None:
         assert quads.replace(end, " .\n") == b"".join(dumps.triples(shipped_release, name)).decode()
 
 
+def test_no_line_is_there_twice(shipped_release: Release) -> None:
+    lines = b"".join(dumps.quads(shipped_release, *dumps.dump_names(shipped_release))).splitlines()
+    assert len(lines) == len(set(lines))
+
+
 def test_pieces_are_whole_lines_wherever_they_are_cut(
     shipped_release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
