@@ -12,6 +12,7 @@ import sys
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from loader.errors import Problem
@@ -96,12 +97,8 @@ _LOOK_ALIKES: Final = dict(
         strict=True,
     )
 )
-_DIGITS: Final = {
-    letter: str(unicodedata.decimal(letter))
-    for letter in map(chr, range(128, sys.maxunicode + 1))
-    if unicodedata.category(letter) == "Nd"
-}
-_ALIKE: Final = _LOOK_ALIKES | _DIGITS | {"⁄": "/", "∕": "/", "−": "-", "。": ".", "＿": "_"}
+_ALIKE: Final = _LOOK_ALIKES | {"⁄": "/", "∕": "/", "−": "-", "。": ".", "＿": "_"}
+_OTHER_DIGIT: Final = r"[\p{Nd}--[0-9]]"
 INVISIBLE: Final = r"[\p{Cf}\x{115F}\x{1160}\x{3164}\x{2800}]"
 
 
@@ -110,7 +107,17 @@ def normalised(texts: pl.Series, *, invisible: str = "") -> pl.Series:
     found = texts.str.normalize("NFKC").str.normalize("NFKD").str.replace_all(INVISIBLE, invisible)
     found = found.str.replace_all(r"[\p{Mn}\p{Me}]", "").str.replace_all(r"\p{Pd}", "-")
     found = found.str.replace_all(r"[\p{Z}\p{Cc}]+", " ")
-    return found.str.replace_many(list(_ALIKE), list(_ALIKE.values()))
+    found = found.str.replace_many(list(_ALIKE), list(_ALIKE.values()))
+    if found.str.contains(_OTHER_DIGIT).any():
+        found = found.str.replace_many(list(_digits()), list(_digits().values()))
+    return found
+
+
+@cache
+def _digits() -> dict[str, str]:
+    """Give the ASCII digit for each other decimal digit; it takes a look at all of Unicode."""
+    letters = (letter for letter in map(chr, range(128, sys.maxunicode + 1)) if letter.isdecimal())
+    return {letter: str(unicodedata.decimal(letter)) for letter in letters}
 
 
 # What is looked for, as parts that both steps share.
