@@ -31,11 +31,10 @@ QUERIES: Final = {
     "distinct properties": "SELECT DISTINCT ?p { ?s ?p ?o }",
     "graphs": "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }",
     "what points at an observation": f"SELECT * {{ ?s ?p {OBSERVATION} }}",
-    "description of an observation": f"DESCRIBE {OBSERVATION}",
     "all that points at a code": "SELECT ?s ?p { ?s ?p area:area-7 }",
     "text search with counts": "SELECT ?l (COUNT(*) AS ?n) { ?o dimension:area ?a . ?a skos:prefLabel ?l "
     'FILTER(CONTAINS(LCASE(STR(?l)), "area 39")) } GROUP BY ?l',
-    "page of observations": "SELECT ?o { ?o a qb:Observation } ORDER BY ?o LIMIT 50 OFFSET 1000",
+    "page of observations": "SELECT ?o { ?o a qb:Observation } ORDER BY ?o LIMIT 50 OFFSET 100",
     "observations of each data set": "SELECT ?d (COUNT(?o) AS ?n) { ?o qb:dataSet ?d } GROUP BY ?d",
 }
 

@@ -60,7 +60,7 @@ def test_all_observations_are_in_columns(made: Serving) -> None:
 def test_columns_and_store_give_the_same_rows(made: Serving, plain: Store, name: str) -> None:
     query = PREFIXES + (QUERIES | FIRST)[name]
     expected = written(plain.query(query, use_default_graph_as_union=True))
-    assert rows_of(expected)
+    assert bool(rows_of(expected)) != (name == "what points at an observation")
     assert are_same(written(made.source.answer(query, Scope.UNION)), expected, query)
 
 
