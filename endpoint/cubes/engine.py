@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import duckdb
 
+from endpoint.cubes.refusal import RefusalError
 from loader.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -59,15 +60,19 @@ class DuckEngine:
     """DuckDB in this process. It holds the files open, so that a release may be removed under it."""
 
     def __init__(self, files: Mapping[str, Path]) -> None:
-        self._connection = duckdb.connect(config={"memory_limit": MEMORY})
+        self._connection = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": ""})
         held = [os.open(path, os.O_RDONLY) for path in files.values()]
         weakref.finalize(self, _close, held)
         for relation, number in zip(files, held, strict=True):
             self._connection.read_parquet(f"/dev/fd/{number}").create_view(relation)
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
-        """Answer SQL, in a cursor of its own."""
-        return self._connection.cursor().execute(sql).fetchall()
+        """Answer SQL, in a cursor of its own. Raises RefusalError if it takes too much memory; nothing goes to disk."""
+        try:
+            return self._connection.cursor().execute(sql).fetchall()
+        except duckdb.OutOfMemoryException as error:
+            reason = f"it takes more than the {MEMORY} of memory there is for working on columns"
+            raise RefusalError(reason, "say which period, area or other code is meant") from error
 
 
 def _close(files: Sequence[int]) -> None:
