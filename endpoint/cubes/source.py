@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from endpoint.source import Answer, Term
 
 
+SHOWN_CHARS: Final = 2_000
+"""Characters that are shown of a line of a rewritten query."""
 MANY_ROWS: Final = 20_000
 """More rows than this are joined sooner in a store that has them, where there is one."""
 
@@ -80,7 +83,7 @@ class CubeSource:
             if self._whole is None:
                 raise
             return Explained()
-        return Explained() if self._is_for_whole(found) else found
+        return Explained() if self._is_for_whole(found) else replace(found, query=shortened(found.query))
 
     def _rewritten(
         self, query: Query, scope: Dataset | Scope, known: Mapping[str, str], *, is_made: bool = False
@@ -176,6 +179,15 @@ def _as_select(query: Query) -> Query:
     if query.limit is None and query.offset is None:
         query.duplicates = "DISTINCT"
     return query
+
+
+def shortened(query: str) -> str:
+    """Leave out most of what is long in a query that is to be read: rows of VALUES."""
+    lines = []
+    for line in query.splitlines():
+        more = len(line) - SHOWN_CHARS
+        lines += [f"{line[:SHOWN_CHARS]}", f"# and {more:,} characters more"] if more > SHOWN_CHARS else [line]
+    return "\n".join(lines)
 
 
 def needs_store(part: Element | Group | Expression) -> bool:

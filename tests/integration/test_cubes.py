@@ -264,6 +264,14 @@ def test_what_is_nested_deeply_is_answered_or_refused(shipped_release: Release, 
             assert multiset(found) == multiset(plain.answer(query, Scope.UNION))
 
 
+def test_an_explanation_can_be_read(shipped_release: Release) -> None:
+    text = f"{PREFIXES} SELECT ?a (SUM(?v) AS ?s) {{ ?o d:area ?a ; m:children ?v }} GROUP BY ?a ORDER BY ?s"
+    shown = open_serving(shipped_release.path).source.explain(text, Scope.UNION).query.splitlines()
+    assert max(map(len, shown)) == 2000
+    assert [line for line in shown if line.startswith("# and ") and line.endswith(" characters more")]
+    assert shown[-1].startswith("ORDER BY")
+
+
 def test_it_explains_itself(shipped_release: Release, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = f"{PREFIXES} SELECT ?a (SUM(?v) AS ?s) {{ ?o m:children ?v ; d:area ?a }} GROUP BY ?a"
     with asking(create_app(Settings(release=shipped_release.path))) as client:
