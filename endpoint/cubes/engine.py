@@ -109,7 +109,8 @@ def spark_sql(sql: str) -> str:
     """Translate SQL from DuckDB's to Spark's."""
     import sqlglot
 
-    return sqlglot.parse_one(sql, read=DUCKDB).transform(_limit_last).sql(dialect=SPARK)
+    translated: str = sqlglot.parse_one(sql, read=DUCKDB).transform(_limit_last).sql(dialect=SPARK)
+    return translated
 
 
 def _limit_last(node: Expr) -> Expr:
