@@ -29,7 +29,6 @@ QUERIES: Final = {
     "distinct subjects of each class": "SELECT ?c (COUNT(DISTINCT ?s) AS ?n) { ?s a ?c } GROUP BY ?c",
     "distinct classes": "SELECT DISTINCT ?type { ?s a ?type }",
     "distinct properties": "SELECT DISTINCT ?p { ?s ?p ?o }",
-    "graphs": "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }",
     "what points at an observation": f"SELECT * {{ ?s ?p {OBSERVATION} }}",
     "all that points at a code": "SELECT ?s ?p { ?s ?p area:area-7 }",
     "text search with counts": "SELECT ?l (COUNT(*) AS ?n) { ?o dimension:area ?a . ?a skos:prefLabel ?l "
