@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from benchmarks.made_up import HOUSEHOLDS
-from benchmarks.servers import BASE, find_oxigraph
-from benchmarks.serving import arguments, both, compare, table
+from benchmarks.servers import BASE
+from benchmarks.serving import compare_all
 
 OBSERVATION: Final = f"<{BASE}/data/{HOUSEHOLDS}/obs/area-7/2010-01/age-0@households>"
 QUERIES: Final = {
@@ -40,10 +40,7 @@ QUERIES: Final = {
 
 def main() -> None:
     """Make both, ask both, print a table."""
-    options = arguments(__doc__)
-    with both(options.observations, options.oxigraph or find_oxigraph(), options.cap) as (ours, peer):
-        compared = [compare(ours, peer, name, query, options.runs) for name, query in QUERIES.items()]
-    print("\n".join(table(compared)))
+    compare_all(QUERIES, __doc__)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.servers import find_oxigraph
-from benchmarks.serving import arguments, both, compare, table
+from benchmarks.serving import compare_all
 from ontology.terms import XSD
 
 H: Final = "?o dimension:area ?a ; dimension:age-band ?g ; dimension:period ?p ; measure:households ?v ."
@@ -45,10 +44,7 @@ QUERIES: Final = {
 
 def main() -> None:
     """Make both, ask both, print a table."""
-    options = arguments(__doc__)
-    with both(options.observations, options.oxigraph or find_oxigraph(), options.cap) as (ours, peer):
-        compared = [compare(ours, peer, name, query, options.runs) for name, query in QUERIES.items()]
-    print("\n".join(table(compared)))
+    compare_all(QUERIES, __doc__)
 
 
 if __name__ == "__main__":
