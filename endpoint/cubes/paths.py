@@ -177,10 +177,11 @@ def _bound(rewriter: Rewriter, ends: tuple[Term, Term], blocks: Sequence[Block])
     for block in blocks:
         for end in ends:
             if isinstance(end, Var) and end.name in block.variables and end.name not in block.optional:
-                parts = " UNION ".join(
+                parts = " UNION ALL ".join(
                     branch.select([f"{branch.values[end.name].text} AS v"]) for branch in block.branches
                 )
-                return rewriter.columns.texts(f"{parts} LIMIT {MAX_NODES + 1}") if parts else []
+                distinct = f"SELECT DISTINCT v FROM ({parts}) LIMIT {MAX_NODES + 1}"
+                return rewriter.columns.texts(distinct) if parts else []
     return None
 
 
