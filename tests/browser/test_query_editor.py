@@ -168,11 +168,13 @@ def test_completion_offers_codes_of_the_property_by_label(page: Page) -> None:
     page.keyboard.type("town")
     expect(names(page).first).to_contain_text("code of Areas")
     page.keyboard.press("Escape")
+    expect(names(page)).to_have_count(0)
     page.keyboard.press("Control+Space")
+    expect(names(page).first).to_contain_text("code of Areas")
     page.keyboard.press("Enter")
+    expect(page.locator("#query")).to_have_value(re.compile(r"d:area area:E06\d{6}$"))
     text = page.locator("#query").input_value()
     assert "PREFIX area: <http://statistics.data.gov.uk/id/statistical-geography/>" in text
-    assert re.search(r"d:area area:E06\d{6}$", text)
 
 
 def test_prefixes_and_variables_of_the_query_are_known(page: Page) -> None:
