@@ -7,7 +7,7 @@ lxml, which sees only what the guard has let pass.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol
 from xml.parsers import expat
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -98,15 +98,15 @@ def _refuse_document_type(*declaration: object) -> None:
     raise _UnsafeError(message)
 
 
-def xml_fault(data: bytes) -> str:
-    """Say why an XML document must not be read; empty if it may be."""
+def xml_fault(data: bytes | IO[bytes]) -> str:
+    """Say why an XML document must not be read; empty if it may be. A file is read to its end."""
     parser = expat.ParserCreate()
     depth = _Depth()
     parser.StartElementHandler = depth.start
     parser.EndElementHandler = depth.end
     parser.StartDoctypeDeclHandler = _refuse_document_type
     try:
-        parser.Parse(data, True)
+        parser.ParseFile(io.BytesIO(data) if isinstance(data, bytes) else data)
     except _UnsafeError as error:
         return str(error)
     except (expat.ExpatError, LookupError, ValueError) as error:
