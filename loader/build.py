@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import NamedNode, RdfFormat, Store, Triple, Variable
 
-from loader.catalogue import catalogue_triples, dataset_triples
+from loader.catalogue import catalogue_triples, dataset_triples, named_graph_triples
 from loader.disclosure import Built, check_overlaps
 from loader.dumps import Stream
 from loader.errors import MisuseError, Problem, ProblemsError
@@ -292,6 +292,9 @@ def _catalogue(work: Work) -> Iterator[Triple]:
         if not part.mapping.is_code_list:
             tables = sorted((work.directory / "tables" / part.mapping.name).glob("*.csv"))
             yield from dataset_triples(part.mapping, work.uris, tables, is_shipped=not _is_published(part))
+    for added in work.added:
+        for graph in added.graphs:
+            yield from named_graph_triples(graph, added.input.path)
 
 
 def _write(work: Work, name: str, triples: list[Triple]) -> Path:
