@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_DEPTH: Final = 64
+PIECE_BYTES: Final = 1 << 24
+"""Bytes of a file that are read at a time: expat begins a tag anew with each piece, so that small ones would be slow."""
 
 
 class Element(Protocol):
@@ -106,7 +108,11 @@ def xml_fault(data: bytes | IO[bytes]) -> str:
     parser.EndElementHandler = depth.end
     parser.StartDoctypeDeclHandler = _refuse_document_type
     try:
-        parser.ParseFile(io.BytesIO(data) if isinstance(data, bytes) else data)
+        if not isinstance(data, bytes):
+            while piece := data.read(PIECE_BYTES):
+                parser.Parse(piece, False)
+            data = b""
+        parser.Parse(data, True)
     except _UnsafeError as error:
         return str(error)
     except (expat.ExpatError, LookupError, ValueError) as error:
