@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 64
 PIECE_BYTES: Final = 1 << 24
-"""Bytes of a file that are read at a time: expat begins a tag anew with each piece, so that small ones would be slow."""
+"""Bytes of a file that are read at a time: expat begins a tag anew with each piece, so small ones would be slow."""
 
 
 class Element(Protocol):
