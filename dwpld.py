@@ -40,6 +40,11 @@ Sources = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder of published files; the mapping folders' own tables unless given."),
 ]
+Graphs = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="RDF file, or folder of them, to add as it stands; as often as there are."),
+]
+OnlyGraphs = Annotated[bool, typer.Option("--only-graphs", help="Take no dataset and no code list, only --graphs.")]
 BaseUri = Annotated[str, typer.Option(metavar="URI", help="Address the data is published under.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where releases are kept.")]
 DEFAULT_BASE = "http://127.0.0.1:8000"
@@ -108,6 +113,8 @@ def check(
     mappings: Mappings = None,
     sources: Sources = None,
     base_uri: BaseUri = DEFAULT_BASE,
+    graphs: Graphs = None,
+    only_graphs: OnlyGraphs = False,
     release: Annotated[
         Path | None, typer.Option(metavar="DIR", help=f"Release to compare with; {DEFAULT_RELEASE} if it is there.")
     ] = None,
@@ -118,7 +125,8 @@ def check(
     from loader.release import open_release
 
     _log()
-    plan = Plan(tuple(datasets or ()), mappings, sources, base_uri)
+    added = _added(graphs, datasets, sources, is_only=only_graphs)
+    plan = Plan(tuple(datasets or ()), mappings, sources, base_uri, graphs=added, is_only_graphs=only_graphs)
     with _watcher() as watcher:
         earlier = current_release(DEFAULT_RELEASE.parent, watcher) if release is None else open_release(release)
         problems = run(plan, watcher, earlier)
@@ -134,6 +142,8 @@ def build(
     sources: Sources = None,
     out: Out = DEFAULT_OUT,
     base_uri: BaseUri = DEFAULT_BASE,
+    graphs: Graphs = None,
+    only_graphs: OnlyGraphs = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Convert unchanged datasets again, too.")] = False,
     keep: Annotated[int, typer.Option(min=2, help="How many releases stay: the new one and those before.")] = 2,
     wait: Annotated[bool, typer.Option("--wait", help="If another build is at work there, wait for it.")] = False,
@@ -143,11 +153,23 @@ def build(
     from loader.build import build as run
 
     _log()
+    added = _added(graphs, datasets, sources, is_only=only_graphs)
+    chosen = tuple(datasets or ())
     with _watcher() as watcher:
-        plan = Plan(tuple(datasets or ()), mappings, sources, base_uri, is_fresh=fresh)
+        plan = Plan(chosen, mappings, sources, base_uri, is_fresh=fresh, graphs=added, is_only_graphs=only_graphs)
         release = run(plan, out, watcher, keep=keep, is_waiting=wait)
     _say_left_out(release)
     print(release)  # noqa: T201 - the result
+
+
+def _added(
+    graphs: list[Path] | None, datasets: list[str] | None, sources: Path | None, *, is_only: bool
+) -> tuple[Path, ...]:
+    """Give the RDF files to add. Raises MisuseError if they are to be all there is, and are not."""
+    if is_only and (not graphs or datasets or sources is not None):
+        message = "--only-graphs goes with --graphs, and with no DATASET and no --sources"
+        raise MisuseError(message)
+    return tuple(graphs or ())
 
 
 @app.command()

@@ -22,6 +22,7 @@ from endpoint.completion import PATH as TERMS
 from endpoint.completion import terms_answer
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
+from endpoint.graph_store import graph_query, is_graph
 from endpoint.media import HTML, PROBLEM
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
@@ -29,7 +30,7 @@ from endpoint.resources import dereference
 from endpoint.serving import Serving, Shelf, query_threads
 from endpoint.sparql import METHODS as SPARQL_METHODS
 from endpoint.sparql import PATH as SPARQL
-from endpoint.sparql import refused_method, sparql
+from endpoint.sparql import evaluated, refused_method, sparql
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -146,6 +147,9 @@ class Endpoint:
         if request.method not in READ_METHODS:
             detail = f"{request.method} is not allowed: this site can only be read"
             raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(READ_METHODS)})
+        if is_graph(path):
+            serving = self._shelf.current()
+            return await evaluated(request, serving, self._settings, self._threads, graph_query(request, serving))
         return await run_in_threadpool(self._read, request, path)
 
     def _read(self, request: Request, path: str) -> Response:

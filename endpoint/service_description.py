@@ -42,12 +42,19 @@ def service_description(serving: Serving) -> list[Triple]:
         Triple(dataset, SD.defaultGraph, default),
         Triple(default, RDF.type, SD.Graph),
     ]
-    for number, folder in enumerate(serving.release.manifest.folders, 1):
+    for number, (graph, title) in enumerate(_graphs(serving), 1):
         named = NamedNode(f"{service.value}#graph-{number}")
         triples += [
             Triple(dataset, SD.namedGraph, named),
             Triple(named, RDF.type, SD.NamedGraph),
-            Triple(named, SD.name, NamedNode(folder.graph)),
-            Triple(named, DCT.title, Literal(folder.title, language="en")),
+            Triple(named, SD.name, NamedNode(graph)),
+            Triple(named, DCT.title, Literal(title, language="en")),
         ]
     return triples
+
+
+def _graphs(serving: Serving) -> list[tuple[str, str]]:
+    """Give the named graphs of datasets, code lists and RDF files, each with what it is called."""
+    manifest = serving.release.manifest
+    files = [(one.graph, f"File {file.input.path}") for file in manifest.graph_files for one in file.graphs]
+    return [*((folder.graph, folder.title) for folder in manifest.folders), *files]

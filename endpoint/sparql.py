@@ -101,13 +101,20 @@ async def sparql(request: Request, serving: Serving, settings: Settings, threads
         return bare(request, serving, settings)
     try:
         query = accept_query(texts, parameters, settings, is_get=request.method != "POST")
-        work = partial(run, request, serving, settings, query)
-        return await asyncio.get_running_loop().run_in_executor(threads, contained, work)
+        return await evaluated(request, serving, settings, threads, query)
     except RequestError as error:
         if error.status != HTTPStatus.BAD_REQUEST:
             raise
         page = partial(form_page, request, serving, settings, query=texts[0] if texts else "", error=error.detail)
         return problem(request, error, page)
+
+
+async def evaluated(
+    request: Request, serving: Serving, settings: Settings, threads: Executor, query: Query
+) -> Response:
+    """Answer an accepted query in a query thread."""
+    work = partial(run, request, serving, settings, query)
+    return await asyncio.get_running_loop().run_in_executor(threads, contained, work)
 
 
 def parameters_beyond(parameters: Parameters) -> bool:

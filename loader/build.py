@@ -22,14 +22,15 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pyoxigraph import NamedNode, RdfFormat, Store, Triple
+from pyoxigraph import NamedNode, RdfFormat, Store, Triple, Variable
 
-from loader.catalogue import catalogue_triples, dataset_triples
+from loader.catalogue import catalogue_triples, dataset_triples, named_graph_triples
 from loader.disclosure import Built, check_overlaps
 from loader.dumps import Stream
 from loader.errors import MisuseError, Problem, ProblemsError
 from loader.folder import CodeLists, Converted, Once, Workshop, convert_folder, shown_name, to_ntriples
 from loader.gate.discretion import discreet
+from loader.graphs import Added, add_file, check_names, find_graph_files, take_over_file
 from loader.mapping import CODES, find_folders, read_mapping, select
 from loader.provenance import agent_triples, commit_of
 from loader.release import (
@@ -43,7 +44,7 @@ from loader.release import (
     read_cube,
 )
 from loader.releases import KEEP, claimed, explained, staging, swap_in
-from loader.reuse import Reusable, common_fingerprint, find_reusable, fingerprint, folder_files, take_over
+from loader.reuse import Reusable, common_fingerprint, find_reusable, fingerprint, folder_files, link_file, take_over
 from loader.sources import find_published
 from loader.uris import DEFAULT_BASE, Uris
 from loader.vocabulary import Vocabulary, packaged_ontology, read_vocabulary
@@ -51,6 +52,7 @@ from loader.vocabulary import Vocabulary, packaged_ontology, read_vocabulary
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from loader.graphs import GraphFile
     from loader.mapping import Mapping
     from loader.progress import Watcher
     from loader.release import CubeRecord, Release
@@ -69,6 +71,10 @@ class Plan:
     base: str = DEFAULT_BASE
     is_fresh: bool = False
     """True to convert everything again, changed or not."""
+    graphs: tuple[Path, ...] = ()
+    """RDF files, and folders of them, to add as they stand."""
+    is_only_graphs: bool = False
+    """True to take no mapping folder at all."""
 
 
 @dataclass(slots=True)
@@ -89,6 +95,8 @@ class Work:
     problems: list[Problem] = field(default_factory=list)
     parts: list[Converted | Reusable] = field(default_factory=list)
     fingerprints: dict[str, str] = field(default_factory=dict)
+    added: list[Added] = field(default_factory=list)
+    """The RDF files, whose dumps are written."""
 
 
 def check(plan: Plan, watcher: Watcher, earlier: Release | None = None) -> list[Problem]:
@@ -137,7 +145,8 @@ def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Releas
     if plan.sources is not None and not plan.sources.is_dir():
         message = f"no folder of published files at {plan.sources}"
         raise MisuseError(message)
-    folders = select(find_folders(plan.mappings), plan.datasets)
+    folders = {} if plan.is_only_graphs else select(find_folders(plan.mappings), plan.datasets)
+    files = find_graph_files(plan.graphs, uris)
     vocabulary = read_vocabulary(packaged_ontology(), uris)
     code_lists = CodeLists()
     code_lists.note(vocabulary.triples)
@@ -153,6 +162,7 @@ def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Releas
             work.problems += map(discreet, error.problems)
             # a list of which only a part was read would make a problem of every code in the other part
             code_lists.members.pop(uris.scheme(folder.name).value, None)
+    _add_files(work, files)
     if not work.problems:
         known = {name for name in find_folders(plan.mappings) if not name.startswith(f"{CODES}/")}
         work.problems += check_overlaps(_cubes(work), known, vocabulary, uris, code_lists.broader, watcher.said)
@@ -180,6 +190,25 @@ def _convert(work: Work, name: str, folder: Path) -> Converted | Reusable:
     converted = convert_folder(mapping, _workshop(work, name))
     work.watcher.finished(name, converted.rows)
     return converted
+
+
+def _add_files(work: Work, files: list[GraphFile]) -> None:
+    """Put RDF files into the release as they stand, or take over what was made of them before."""
+    for file in files:
+        name = file.dump.removeprefix("dumps/").removesuffix(".nq.gz")
+        work.watcher.started(name)
+        record = None if work.plan.is_fresh else take_over_file(file, work.previous, work.uris)
+        try:
+            if record is not None and work.previous is not None:
+                link_file(record.output, work.previous.path, work.directory)
+                graphs = tuple(graph.graph for graph in record.graphs)
+                work.added.append(Added(file, record.input, graphs, record.fingerprint))
+                continue
+            work.added.append(add_file(file, work.directory, work.uris))
+        except ProblemsError as error:
+            work.problems += map(discreet, error.problems)
+    own = [part.record.graph if isinstance(part, Reusable) else part.graph.value for part in work.parts]
+    work.problems += check_names(work.added, [*own, work.uris.ontology().value, work.uris.catalogue().value])
 
 
 def _still_holds(work: Work, part: Reusable) -> bool:
@@ -240,6 +269,7 @@ def _store(work: Work) -> Manifest:
     store.bulk_load(input=io.BufferedReader(quads, 1 << 20), format=RdfFormat.N_QUADS)
     store.optimize()
     _check_observations(work, store)
+    _say_repeated(work, store)
     counts = count_quads(store, filter(None, (_cube(work, part) for part in work.parts)))
     work.watcher.finished("graph store", sum(counts.values()), "quads")
     with gzip.open(work.directory / "dumps" / "catalogue.nq.gz") as dump:
@@ -251,7 +281,8 @@ def _store(work: Work) -> Manifest:
     )
     created = datetime.now(UTC).isoformat(timespec="seconds")
     software = _software() | commit_of(work.plan.mappings)
-    return Manifest(MANIFEST_FORMAT, work.uris.base, created, software, hashes.hexdigest(), records)
+    files = tuple(added.record(work.directory, counts) for added in work.added)
+    return Manifest(MANIFEST_FORMAT, work.uris.base, created, software, hashes.hexdigest(), records, files)
 
 
 def _catalogue(work: Work) -> Iterator[Triple]:
@@ -261,6 +292,9 @@ def _catalogue(work: Work) -> Iterator[Triple]:
         if not part.mapping.is_code_list:
             tables = sorted((work.directory / "tables" / part.mapping.name).glob("*.csv"))
             yield from dataset_triples(part.mapping, work.uris, tables, is_shipped=not _is_published(part))
+    for added in work.added:
+        for graph in added.graphs:
+            yield from named_graph_triples(graph, added.input.path)
 
 
 def _write(work: Work, name: str, triples: list[Triple]) -> Path:
@@ -282,6 +316,8 @@ def _dump_all(work: Work, hashes: hashlib._Hash) -> Iterator[bytes]:
         if (cube := _cube(work, part)) is not None:
             for kind in ("parquet", "json"):
                 hashes.update(bytes.fromhex(file_record(work.directory / f"cubes/{cube.name}.{kind}", "").sha256))
+    for added in work.added:
+        yield from _hashed(_unpacked(work.directory / added.file.dump), hashes)
     for name, graph, triples in (
         ("ontology", work.uris.ontology(), work.vocabulary.triples),
         ("catalogue", work.uris.catalogue(), tuple(_catalogue(work))),
@@ -313,6 +349,19 @@ def _check_observations(work: Work, store: Store) -> None:
             problems.append(Problem("CUBE-07", graph, message, hint))
     if problems:
         raise ProblemsError(problems)
+
+
+def _say_repeated(work: Work, store: Store) -> None:
+    """Say how many triples of an RDF file are in another graph as well: a query of all graphs meets them twice."""
+    for graph in [graph for added in work.added for graph in added.graphs]:
+        found = store.query(
+            "SELECT ?g (COUNT(*) AS ?n) WHERE { GRAPH ?g { ?s ?p ?o } "
+            "FILTER EXISTS { GRAPH ?other { ?s ?p ?o } FILTER (?other != ?g) } } GROUP BY ?g",
+            substitutions={Variable("g"): NamedNode(graph)},
+        )
+        for row in found:  # type: ignore[union-attr]
+            count = int(row["n"].value)
+            work.watcher.said(f"<{graph}>: {count:,} of its triples are in other graphs too; queries meet them twice")
 
 
 def _hashed(quads: Iterator[bytes], hashes: hashlib._Hash) -> Iterator[bytes]:

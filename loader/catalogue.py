@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode, Triple
 
-from ontology.terms import ADMS, DCAT, DCT, QB, RDF, RDFS, SKOS, XSD
+from ontology.terms import ADMS, DCAT, DCT, QB, RDF, RDFS, SD, SKOS, XSD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,14 @@ def scheme_triples(mapping: Mapping, uris: Uris) -> Iterator[Triple]:
     yield Triple(node, DCT.license, NamedNode(about.licence))
     if about.notes:
         yield Triple(node, SKOS.note, english(about.notes))
+
+
+def named_graph_triples(graph: str, file: str) -> Iterator[Triple]:
+    """Yield the description of a named graph that is in the release as a file has it."""
+    node = NamedNode(graph)
+    yield Triple(node, RDF.type, SD.NamedGraph)
+    yield Triple(node, SD.name, node)
+    yield Triple(node, RDFS.label, english(f"Named graph of the file {file}"))
 
 
 def dataset_triples(mapping: Mapping, uris: Uris, tables: list[Path], *, is_shipped: bool) -> Iterator[Triple]:

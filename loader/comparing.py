@@ -70,11 +70,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class FolderChanges:
-    """What changed in one folder, or in the catalogue or vocabulary: there is something, or it is not given."""
+    """What changed in a folder, RDF file, the catalogue or the vocabulary: there is something, or it is not given."""
 
     name: str
     node: NamedNode
-    """The dataset, code list, catalogue or vocabulary."""
+    """The dataset, code list, graph, catalogue or vocabulary."""
     before: FolderRecord | None
     after: FolderRecord | None
     rows: RowChanges | None
@@ -150,6 +150,8 @@ def compare(before: Release, after: Release) -> Comparison:
         raise MisuseError(message)
     uris = Uris(bases[0])
     found = [_compare_folder(before, after, *pair, uris) for pair in _pairs(before, after)]
+    files = {one.name for release in (before, after) for one in release.manifest.graph_files}
+    found += [_compare_files(before, after, name, uris) for name in sorted(files)]
     found.append(_compare_dumps(before, after, "catalogue", uris.catalogue()))
     found.append(_compare_dumps(before, after, "ontology", uris.ontology()))
     settled = [_settle(folder) for folder in _without_moved(found)]
@@ -203,6 +205,24 @@ def _compare_folder(
 def _compare_dumps(before: Release, after: Release, name: str, node: NamedNode) -> _Compared:
     gone, come = _line_changes(before, after, name, (None, None))
     return _Compared(FolderChanges(name, node, None, None, None, ()), gone, come)
+
+
+def _compare_files(before: Release, after: Release, name: str, uris: Uris) -> _Compared:
+    """Compare what an RDF file put into two releases, but for blank nodes, which have no name to be known by."""
+    changes = FolderChanges(f"graphs-{name}", uris.graph(name), None, None, None, ())
+    files = [next((one for one in side.manifest.graph_files if one.name == name), None) for side in (before, after)]
+    if files[0] is not None and files[1] is not None and files[0].output == files[1].output:
+        return _Compared(changes)
+    old, new = (
+        frozenset(_lines(side, changes.name, None)) if file is not None else frozenset[bytes]()
+        for side, file in zip((before, after), files, strict=True)
+    )
+    return _Compared(changes, *(frozenset(filter(_has_names, lines)) for lines in (old - new, new - old)))
+
+
+def _has_names(line: bytes) -> bool:
+    """Tell whether neither end of a triple is a blank node."""
+    return not line.startswith(b"_:") and not line.split(b" ", 2)[2].startswith(b"_:")
 
 
 def _content(folder: FolderRecord) -> frozenset[FileRecord]:

@@ -1,7 +1,8 @@
 """The dumps of a release, made as they are read: observations from the columns of cubes, then everything else.
 
-Each dump is what one folder put into the release; two more are the vocabulary and the catalogue. Observations come in
-the order of their table, letter by letter as the mapping gave them. What a dump takes in memory does not grow with it.
+Each dump is what one folder, or one RDF file, put into the release; two more are the vocabulary and the catalogue.
+Observations come in the order of their table, letter by letter as the mapping gave them. What a dump takes in memory
+does not grow with it.
 Files are opened at the start and stay open: a dump that is being read ends well, though the release may be removed.
 """
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from loader.release import CubeColumn, CubeRecord, FolderRecord, Release
+    from loader.release import CubeColumn, CubeRecord, FolderRecord, GraphFileRecord, Release
 
 ONTOLOGY: Final = "ontology"
 CATALOGUE: Final = "catalogue"
@@ -49,26 +50,33 @@ _TYPES: Final = {INTEGER: XSD.integer, DECIMAL: XSD.decimal}
 
 
 def dump_names(release: Release) -> tuple[str, ...]:
-    """Give the names of all dumps: those of the folders in order (`codes-<list>`), `ontology` and `catalogue`."""
-    paths = (file.path for folder in release.manifest.folders for file in folder.outputs)
-    folders = (path.removeprefix(_START).removesuffix(_END) for path in paths if path.startswith(_START))
-    return (*folders, ONTOLOGY, CATALOGUE)
+    """Give the names of all dumps: folders (`codes-<list>`), RDF files (`graphs-<name>`), `ontology`, `catalogue`."""
+    paths = (file.path for file in release.manifest.files)
+    made = (path.removeprefix(_START).removesuffix(_END) for path in paths if path.startswith(_START))
+    return (*made, ONTOLOGY, CATALOGUE)
 
 
 def dump_folder(release: Release, name: str) -> FolderRecord | None:
-    """Give the folder that a dump is of; None for vocabulary and catalogue. Raises MisuseError if there is none."""
+    """Give the folder that a dump is of; None if it is of none. Raises MisuseError if there is no such dump."""
     for folder in release.manifest.folders:
         if any(file.path == f"{_START}{name}{_END}" for file in folder.outputs):
             return folder
-    if name not in {ONTOLOGY, CATALOGUE}:
+    if name not in dump_names(release):
         message = f"{release.id} has no dump '{name}'; there are {', '.join(dump_names(release))}"
         raise MisuseError(message)
     return None
 
 
+def graph_file(release: Release, name: str) -> GraphFileRecord | None:
+    """Give the RDF file that a dump is of; None if it is of none."""
+    return next((one for one in release.manifest.graph_files if one.output.path == f"{_START}{name}{_END}"), None)
+
+
 def dump_hash(release: Release, name: str) -> str:
     """Give a hash that differs if what is dumped does."""
     folder = dump_folder(release, name)
+    if file := graph_file(release, name):
+        return file.output.sha256
     if folder is None:
         return release.manifest.content_sha256
     parts = [file.sha256 for file in folder.outputs if file.path.startswith((_START, "cubes/"))]
@@ -105,7 +113,8 @@ def _whole(release: Release) -> Iterator[None]:
 class _Dump:
     """A dump whose files are open."""
 
-    graph: str
+    graph: str | None
+    """The one graph that its quads are in; None for an RDF file, which may have several."""
     columns: tuple[CubeRecord, IO[bytes]] | None
     rest: gzip.GzipFile
 
@@ -119,19 +128,26 @@ def _open(release: Release, name: str, folder: FolderRecord | None, opened: Exit
         cube = read_cube(described)
         columns = cube, opened.enter_context(release.columns(cube).open("rb"))
     lines = opened.enter_context(gzip.open(release.path / f"{_START}{name}{_END}"))  # noqa: SIM115 - entered here
-    return _Dump(own.value if folder is None else folder.graph, columns, lines)
+    graph = own.value if folder is None else folder.graph
+    return _Dump(None if graph_file(release, name) else graph, columns, lines)
 
 
 def _lines(release: Release, named: list[tuple[str, FolderRecord | None]], *, in_graph: bool) -> Iterator[bytes]:
     """Yield observations, then the rest of each dump in turn."""
     with ExitStack() as opened, _whole(release):
         for dump in [_open(release, name, folder, opened) for name, folder in named]:
-            in_dump = f" <{dump.graph}> .\n"
-            end = in_dump if in_graph else _DOT
+            end = f" <{dump.graph}> .\n" if in_graph else _DOT
             if dump.columns is not None:
                 yield from observations(*dump.columns, end)
             for piece in _pieces(dump.rest):
-                yield piece if in_graph else piece.replace(in_dump.encode(), end.encode())
+                yield piece if in_graph else _without_graph(piece, dump.graph)
+
+
+def _without_graph(piece: bytes, graph: str | None) -> bytes:
+    """Make N-Triples of N-Quads: of one graph, or of any."""
+    if graph is not None:
+        return piece.replace(f" <{graph}> .\n".encode(), _DOT.encode())
+    return b"".join(line[: line.rindex(b" <")] + _DOT.encode() for line in piece.splitlines(keepends=True))
 
 
 def _pieces(lines: gzip.GzipFile) -> Iterator[bytes]:

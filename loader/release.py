@@ -2,7 +2,8 @@
 
     OUT/releases/<time>-<hash>/
         graph/           Oxigraph store: every quad but those in cubes/, each dataset in its own named graph
-        dumps/           <folder>.nq.gz: every quad of a folder but those in cubes/ (code lists: codes-<list>.nq.gz)
+        dumps/           <folder>.nq.gz: every quad of a folder but those in cubes/ (code lists: codes-<list>.nq.gz);
+                         graphs-<name>.nq.gz: every quad of an RDF file that was added as it stands
         cubes/           <folder>.parquet: the observations of a cube, not in graph/; <folder>.json: its columns
         tables/          <folder>/<table>.csv and its metadata, as published for download
         reports/         <folder>.json, named as the dumps: rows read, loaded and left out, by file and reason
@@ -139,6 +140,29 @@ class FolderRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedGraphRecord:
+    """A named graph of an RDF file."""
+
+    graph: str
+    quads: int
+    """Distinct quads."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFileRecord:
+    """What one RDF file put into the release, as it stands (docs/graphs.md)."""
+
+    name: str
+    """Name of the file without its endings, as addresses have it."""
+    input: FileRecord
+    graphs: tuple[NamedGraphRecord, ...]
+    output: FileRecord
+    """Its dump."""
+    fingerprint: str
+    """Hash of all that the dump was made from and by."""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """`manifest.json`: everything a release was made from and by what."""
 
@@ -150,6 +174,19 @@ class Manifest:
     content_sha256: str
     """Hash over the hashes of all dumps and columns: equal content, equal hash, whenever it was built."""
     folders: tuple[FolderRecord, ...]
+    graph_files: tuple[GraphFileRecord, ...] = ()
+
+    @property
+    def files(self) -> tuple[FileRecord, ...]:
+        """The files that were made of folders and of RDF files."""
+        made = (file for folder in self.folders for file in folder.outputs)
+        return (*made, *(one.output for one in self.graph_files))
+
+    @property
+    def quads(self) -> dict[str, int]:
+        """How many distinct quads each named graph has, but for vocabulary and catalogue."""
+        graphs = {graph.graph: graph.quads for one in self.graph_files for graph in one.graphs}
+        return {folder.graph: folder.quads for folder in self.folders} | graphs
 
     def folder(self, name: str) -> FolderRecord | None:
         """Find a folder's record by its name; datasets come before code lists."""
@@ -227,7 +264,8 @@ def read_manifest(path: Path) -> Manifest:
             message = f"{path}: format {raw['format']}, this version reads {MANIFEST_FORMAT}; build the release again"
             raise MisuseError(message)
         folders = tuple(_folder_record(folder) for folder in raw.pop("folders"))
-        return Manifest(**raw, folders=folders)
+        graph_files = tuple(_graph_file_record(file) for file in raw.pop("graph_files", ()))
+        return Manifest(**raw, folders=folders, graph_files=graph_files)
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{path.parent} is not a release ({error.__class__.__name__} in {path.name}); run `dwpld build`"
         raise MisuseError(message) from error
@@ -238,6 +276,13 @@ def _folder_record(raw: dict[str, object]) -> FolderRecord:
         raw[key] = tuple(FileRecord(**record) for record in raw[key])  # type: ignore[attr-defined]
     raw["shared_with"] = tuple(raw["shared_with"])  # type: ignore[arg-type]
     return FolderRecord(**raw)  # type: ignore[arg-type]
+
+
+def _graph_file_record(raw: dict[str, object]) -> GraphFileRecord:
+    for key in ("input", "output"):
+        raw[key] = FileRecord(**raw[key])  # type: ignore[arg-type]
+    raw["graphs"] = tuple(NamedGraphRecord(**graph) for graph in raw["graphs"])  # type: ignore[attr-defined]
+    return GraphFileRecord(**raw)  # type: ignore[arg-type]
 
 
 def read_cube(path: Path) -> CubeRecord:

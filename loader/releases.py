@@ -150,8 +150,7 @@ def _size(count: float) -> str:
 
 def damage(release: Release) -> list[str]:
     """Compare a release with its manifest: every file, dumps and columns as a whole, the graph; say what changed."""
-    files = [file for folder in release.manifest.folders for file in folder.outputs]
-    found = [f"{file.path}: {wrong}" for file in files if (wrong := _file_damage(release.path, file))]
+    found = [f"{file.path}: {wrong}" for file in release.manifest.files if (wrong := _file_damage(release.path, file))]
     return found + (_dump_damage(release) if not found else []) + _graph_damage(release)
 
 
@@ -192,8 +191,9 @@ def _graph_damage(release: Release) -> list[str]:
         counts = count_quads(release.store(), release.cubes())
     except (MisuseError, OSError, RuntimeError) as error:  # the engine says RuntimeError for what is damaged
         return [f"graph: {error}"]
-    folders = release.manifest.folders
-    return [f"graph: {folder.name} is not whole" for folder in folders if counts.get(folder.graph, 0) != folder.quads]
+    names = {folder.graph: folder.name for folder in release.manifest.folders}
+    known = release.manifest.quads.items()
+    return [f"graph: {names.get(one, one)} is not whole" for one, quads in known if counts.get(one, 0) != quads]
 
 
 def rollback(out: Path, id: str | None = None, *, show: bool = False) -> Path:  # noqa: A002 - the name of the argument

@@ -101,7 +101,7 @@ def find_reusable(mapping: Mapping, fingerprint: str, previous: Release | None) 
     record = None if previous is None else previous.manifest.folder(mapping.name)
     if previous is None or record is None or record.fingerprint != fingerprint:
         return None
-    damaged = [file.path for file in record.outputs if not _is_whole(previous.path, file)]
+    damaged = [file.path for file in record.outputs if not is_whole(previous.path, file)]
     if damaged:
         log.warning("%s: %s is damaged in release %s; converting again", mapping.name, damaged[0], previous.id)
         return None
@@ -109,17 +109,23 @@ def find_reusable(mapping: Mapping, fingerprint: str, previous: Release | None) 
     return Reusable(replace(mapping, description=dated), record, previous.path)
 
 
-def _is_whole(release: Path, file: FileRecord) -> bool:
+def is_whole(release: Path, file: FileRecord) -> bool:
+    """Say whether a file of a release is as its manifest has it."""
     path = release / file.path
     return path.is_file() and file_record(path, file.path) == file
 
 
 def take_over(part: Reusable, directory: Path) -> None:
-    """Put the folder's files into the release being built; as links to the same bytes where the disk can do that."""
+    """Put the folder's files into the release being built."""
     for file in part.record.outputs:
-        target = directory / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(part.release / file.path, target)
-        except OSError:
-            shutil.copy(part.release / file.path, target)
+        link_file(file, part.release, directory)
+
+
+def link_file(file: FileRecord, release: Path, directory: Path) -> None:
+    """Put a file of a release into another; as a link to the same bytes where the disk can do that."""
+    target = directory / file.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(release / file.path, target)
+    except OSError:
+        shutil.copy(release / file.path, target)

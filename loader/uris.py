@@ -139,6 +139,10 @@ class Uris:
         """`/def/concept-scheme/{list}`: a code list."""
         return self.node(f"def/concept-scheme/{code_list}")
 
+    def graph(self, name: str) -> NamedNode:
+        """`/graphs/{name}`: the named graph of the triples of an RDF file that was added as it stands."""
+        return self.node(f"graphs/{name}")
+
     def ontology(self) -> NamedNode:
         """`/def`: the vocabulary as a whole, and the named graph of `ontology/`."""
         return self.node("def")

@@ -7,7 +7,7 @@ lxml, which sees only what the guard has let pass.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol
 from xml.parsers import expat
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_DEPTH: Final = 64
+PIECE_BYTES: Final = 1 << 24
+"""Bytes of a file that are read at a time: expat begins a tag anew with each piece, so small ones would be slow."""
 
 
 class Element(Protocol):
@@ -98,14 +100,18 @@ def _refuse_document_type(*declaration: object) -> None:
     raise _UnsafeError(message)
 
 
-def xml_fault(data: bytes) -> str:
-    """Say why an XML document must not be read; empty if it may be."""
+def xml_fault(data: bytes | IO[bytes]) -> str:
+    """Say why an XML document must not be read; empty if it may be. A file is read to its end."""
     parser = expat.ParserCreate()
     depth = _Depth()
     parser.StartElementHandler = depth.start
     parser.EndElementHandler = depth.end
     parser.StartDoctypeDeclHandler = _refuse_document_type
     try:
+        if not isinstance(data, bytes):
+            while piece := data.read(PIECE_BYTES):
+                parser.Parse(piece, False)
+            data = b""
         parser.Parse(data, True)
     except _UnsafeError as error:
         return str(error)

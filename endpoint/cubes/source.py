@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pyoxigraph import NamedNode, QuerySolutions, Store, Triple
+from pyoxigraph import NamedNode, Quad, QuerySolutions, QueryTriples, Store, Triple
 
 from endpoint.cubes.filling import Filler
 from endpoint.cubes.parser import read_query
@@ -132,17 +132,20 @@ class CubeSource:
         things = dict.fromkeys(constants if rows else ())
         things.update((str(row[n]), None) for row in rows for n in range(count) if isinstance(row[n], NamedNode))
         others = [thing for thing in things if thing.startswith("<")]
-        triples: list[str] = []
+        triples: dict[Triple, None] = {}
         for thing in others:
             cube = self._columns.cube_of(thing)
             if cube is not None and cube in cubes:
-                triples += [f"({thing} {p} {o})" for p, o, _ in self._columns.triples_of(thing)]
+                node, said = NamedNode(thing[1:-1]), self._columns.triples_of(thing)
+                triples.update((Triple(node, NamedNode(p[1:-1]), to_term(o)), None) for p, o, _ in said)
         if others:
             described = self._store.answer(f"DESCRIBE {' '.join(others)} {dataset}", scope)
-            triples += [f"({t.subject} {t.predicate} {t.object})" for t in described]  # type: ignore[union-attr]
-        data = " ".join(dict.fromkeys(triples))
-        text = f"CONSTRUCT {{ ?s ?p ?o }} {dataset} WHERE {{ VALUES (?s ?p ?o) {{ {data} }} }}"
-        return self._store.answer(text, scope)
+            triples.update((triple, None) for triple in described)  # type: ignore[union-attr]
+        made = Store()  # a query cannot name the blank nodes of files that were added as they stand
+        made.extend(Quad(*triple) for triple in triples)
+        found = made.query("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }")
+        assert isinstance(found, QueryTriples), "it is a CONSTRUCT"
+        return found
 
     def select(self, query: str, bindings: Mapping[str, Term], limit: int | None = None) -> Iterator[dict[str, Term]]:
         """Give the rows of one of our own SELECT queries."""

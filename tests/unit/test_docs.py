@@ -11,7 +11,7 @@ import typer.main
 from dwpld import app
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CODE = re.compile(r'"((?:FILE|TIDY|MAP|ONT|CUBE|CODE|CSVW|NEW|QUERY|GATE|MARK|SCREEN)(?:-[0-9A-Z]+)+)"')
+CODE = re.compile(r'"((?:FILE|TIDY|MAP|ONT|CUBE|CODE|CSVW|NEW|QUERY|GATE|MARK|SCREEN|GRAPH)(?:-[0-9A-Z]+)+)"')
 
 
 def python_files() -> list[Path]:

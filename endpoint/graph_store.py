@@ -1,0 +1,68 @@
+"""`/graphs`: the read side of the SPARQL 1.1 Graph Store HTTP Protocol, for every named graph of the release.
+
+`?graph=IRI` names a graph, `?default` is the union of all; the graphs of RDF files have addresses of their own below
+`/graphs/` (§4). A graph is answered as the query for all of its triples is: same forms, entity tags and limits.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from endpoint.guard import analyse
+from endpoint.problems import RequestError, bad_request
+from endpoint.site import node
+from endpoint.source import Scope
+from endpoint.sparql import Query, pairs
+from loader.uris import Uris
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from endpoint.serving import Serving
+    from loader.release import Release
+
+PLACE: Final = "/graphs"
+_DIRECT: Final = re.compile(rf"{PLACE}/[^/.]+")
+
+
+def is_graph(path: str) -> bool:
+    """Tell whether a path is the service's, or that of a graph of a file."""
+    return path == PLACE or _DIRECT.fullmatch(path) is not None
+
+
+def graph_query(request: Request, serving: Serving) -> Query:
+    """Give the query for the triples of the graph that a request names. Raises RequestError if there is none."""
+    path = request.url.path
+    graph = _named(request) if path == PLACE else serving.site.iri(path)
+    if graph is None:
+        return _query("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }", Scope.UNION)
+    if graph not in named_graphs(serving.release):
+        detail = f"There is no graph <{graph}> here; the service description at /sparql lists those there are"
+        raise RequestError(HTTPStatus.NOT_FOUND, detail)
+    return _query(f"CONSTRUCT {{ ?s ?p ?o }} FROM <{graph}> WHERE {{ ?s ?p ?o }}", Scope.STATED)
+
+
+def _query(text: str, scope: Scope) -> Query:
+    return Query(text, scope, analyse(text), is_get=True)
+
+
+def _named(request: Request) -> str | None:
+    """Read which graph is meant; None for the default graph (§4.2)."""
+    parameters = pairs(request.scope.get("query_string", b""))
+    graphs = [value for name, value in parameters if name == "graph"]
+    is_default = any(name == "default" for name, _ in parameters)
+    if len(graphs) + is_default != 1:
+        detail = "Name one graph, as ?graph=IRI, or the union of all as ?default"
+        raise bad_request(detail)
+    if graphs and node(graphs[0]) is None:
+        detail = f"graph '{graphs[0][:100]}' is not an absolute IRI"
+        raise bad_request(detail)
+    return graphs[0] if graphs else None
+
+
+def named_graphs(release: Release) -> frozenset[str]:
+    """Give the addresses of all named graphs."""
+    uris = Uris.of(release.manifest.base_uri)
+    return frozenset((*release.manifest.quads, uris.ontology().value, uris.catalogue().value))
