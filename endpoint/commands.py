@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import os
 import signal
 import sys
 from pathlib import Path
@@ -27,13 +29,15 @@ def serve(release: Path, host: str, port: int) -> int:
     import uvicorn
 
     from endpoint.app import create_app
-    from endpoint.settings import Settings
+    from endpoint.settings import from_environment
 
-    app = create_app(Settings(release=release))
+    settings = from_environment(release, os.environ)
+    app = create_app(settings)
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     print(f"serving {release} at http://{shown}:{listening.getsockname()[1]}/", file=sys.stderr, flush=True)  # noqa: T201
-    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=10)
+    patience_s = math.ceil(settings.timeout_s) + 2  # queries that run when the server is told to end may end
+    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=patience_s)
     server = uvicorn.Server(config)
 
     def stop(*_: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import traceback
@@ -70,6 +71,11 @@ class Shelf:
             with self._lock:
                 self._move(real)
         return self._serving
+
+    async def latest(self) -> Serving:
+        """Give the same without holding up the event loop while a release is opened."""
+        has_moved = self._path.resolve() not in (self._serving.release.path, self._refused)
+        return await asyncio.to_thread(self.current) if has_moved else self._serving
 
     def _move(self, real: Path) -> None:
         if real in (self._serving.release.path, self._refused):

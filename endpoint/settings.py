@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Final
+
+from loader.errors import MisuseError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+PREFIX: Final = "DWPLD_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,43 @@ class Settings:
     """Who publishes the site, in the footer of every page."""
     max_query_bytes: int = 262_144
     """Longest query text accepted, in bytes of UTF-8; a longer one is refused with 413."""
-    query_threads: int = 4
-    """Queries answered at the same time; others wait."""
     html_rows: int = 1_000
-    """Most rows of a query result shown on its HTML page, which says so; other formats give every row."""
+    """Most rows of a query result shown on its HTML page, which says so."""
+    workers: int = 0
+    """Processes that answer queries; 0 for one more than there are processors."""
+    timeout_s: float = 10.0
+    """Longest time one query may take once it has begun; then it is stopped, with 503."""
+    max_memory_bytes: int = 1_073_741_824
+    """Most memory one query may take; beyond it the query ends with 400."""
+    max_rows: int = 100_000
+    """Most rows or triples of a result; more are cut off, which the answer says, or refused with 400."""
+    max_waiting: int = 64
+    """Queries that may wait for a worker; more are refused with 503."""
+    max_waiting_each: int = 16
+    """Queries of one client that may wait; more are refused with 429."""
+    max_wait_s: float = 30.0
+    """Longest time a query may wait; then it is refused with 503."""
+
+
+def from_environment(release: Path, environment: Mapping[str, str]) -> Settings:
+    """Read every other setting from `DWPLD_` and its name in capitals. Raises MisuseError for what cannot be one."""
+    found: dict[str, str | float] = {}
+    for setting in fields(Settings):
+        name = f"{PREFIX}{setting.name.upper()}"
+        if setting.name != "release" and name in environment:
+            found[setting.name] = _value(name, environment[name], setting.default)
+    return replace(Settings(release), **found)  # type: ignore[arg-type]
+
+
+def _value(name: str, text: str, default: object) -> str | float:
+    if isinstance(default, str):
+        return text
+    is_whole = isinstance(default, int)
+    try:
+        value = int(text) if is_whole else float(text)
+    except ValueError:
+        value = -1
+    if not (value > 0 or (value == 0 and default == 0)) or value == float("inf"):
+        message = f"{name}={text[:40]} is not a {'whole ' if is_whole else ''}number greater than 0"
+        raise MisuseError(message)
+    return value

@@ -1,12 +1,12 @@
 """`/sparql`: the query side of the SPARQL 1.1 Protocol, and a page to ask from.
 
-Every result is written whole before its first byte is sent, so that what goes wrong is still an error and never a
-cut-off answer. Nothing over HTTP writes.
+A query is accepted here, in the server, and answered in a worker process (`produce`). Every result is written whole
+before its first byte is sent, so that what goes wrong is still an error and never half an answer. Nothing over HTTP
+writes.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
@@ -17,30 +17,34 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from pyoxigraph import NamedNode, QueryBoolean, QuerySolutions
-from starlette.responses import PlainTextResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse, Response
 
-from endpoint.answers import answer, choose_form, entity_tag, link, problem
+from endpoint.answers import COMPRESS_FROM, answer, choose_form, entity_tag, is_current, link, problem
+from endpoint.bounded import Limit, Written, write_bounded
 from endpoint.catalogue import examples
 from endpoint.guard import Analysis, analyse
-from endpoint.media import HTML, RDF_FORMS
+from endpoint.jobs import Job, Reply
+from endpoint.media import HTML, JSON, RDF_FORMS, by_name
 from endpoint.pages import Reader, Shown, alternates, render
 from endpoint.problems import RequestError, bad_request
-from endpoint.results import forms_of_query, ordered, write_answer, write_graph
+from endpoint.results import forms_of_query, ordered, write_graph
 from endpoint.service_description import service_description
-from endpoint.serving import contained
 from endpoint.site import node
 from endpoint.source import Dataset, Explained, Scope
+from endpoint.workers import GoneError, client_name, unless_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from concurrent.futures import Executor
+    from collections.abc import Callable, Iterator, Sequence
 
+    from pyoxigraph import QueryTriples
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from endpoint.media import Form
-    from endpoint.serving import Serving
+    from endpoint.serving import Serving, Shelf
     from endpoint.settings import Settings
+    from endpoint.source import Answer, Term
+    from endpoint.workers import Workers
 
 PATH: Final = "/sparql"
 METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
@@ -51,6 +55,15 @@ READ_ONLY: Final = "This service is read-only: it takes queries, and no updates"
 BODY_OVERHEAD: Final = 4
 """A form body may be this many times as long as the query in it: percent-encoding takes three bytes for one."""
 _POSITION: Final = re.compile(r"error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
+
+LONG: Final = 4_000
+"""Characters from which looking at a query would hold up the event loop for more than a millisecond or two."""
+CUT_HEADER: Final = "X-SPARQL-MaxRows"
+"""Says, on a result that is cut, after how many rows."""
+CLIENT_GONE: Final = 499
+"""For the log only: nobody is there to read it."""
+SHOWN_WITH_QUERY: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+"""Errors that a person is told beside the query, to change it or try again."""
 
 T = TypeVar("T")
 
@@ -82,6 +95,8 @@ class Result:
     rows: list[list[Shown | None]]
     total: int
     truth: bool | None = None
+    is_endless: bool = False
+    """True if there are more rows than any form gives; `total` is how many those give."""
 
     @property
     def is_cut(self) -> bool:
@@ -89,18 +104,21 @@ class Result:
         return len(self.rows) < self.total
 
 
-async def sparql(request: Request, serving: Serving, settings: Settings, threads: Executor) -> Response:
+async def sparql(request: Request, shelf: Shelf, settings: Settings, workers: Workers) -> Response:
     """Answer a request to the query service. Raises RequestError if it is refused."""
     parameters = await read_parameters(request, settings)
     texts = [value for name, value in parameters if name == "query"]
     if not texts and request.method != "POST" and not parameters_beyond(parameters):
-        return bare(request, serving, settings)
+        return await run_in_threadpool(bare, request, await shelf.latest(), settings)
     try:
-        query = accept_query(texts, parameters, settings, is_get=request.method != "POST")
-        work = partial(run, request, serving, settings, query)
-        return await asyncio.get_running_loop().run_in_executor(threads, contained, work)
+        accept = partial(accept_query, texts, parameters, settings, is_get=request.method != "POST")
+        is_long = sum(map(len, texts)) > LONG
+        query = await run_in_threadpool(accept) if is_long else accept()
+        return await unless_gone(request, run(request, shelf, settings, workers, query))
+    except GoneError:
+        return Response(status_code=CLIENT_GONE)
     except RequestError as error:
-        if error.status != HTTPStatus.BAD_REQUEST:
+        if error.status not in SHOWN_WITH_QUERY:
             raise
         page = partial(form_page, settings, query=texts[0] if texts else "", error=error.detail)
         return problem(request, error, page)
@@ -198,26 +216,46 @@ def graphs(parameters: Parameters, wanted: str) -> tuple[NamedNode, ...]:
     return tuple(found)
 
 
-def run(request: Request, serving: Serving, settings: Settings, query: Query) -> Response:
-    """Answer an accepted query; called in a query thread, where everything the engine makes also ends."""
+async def run(request: Request, shelf: Shelf, settings: Settings, workers: Workers, query: Query) -> Response:
+    """Have an accepted query answered by a worker, unless the client has the answer already."""
+    client = client_name(request)
     if query.is_explained:
-        return PlainTextResponse(explained(understood(serving.source.explain, query)), headers={"Vary": "Accept"})
-    forms = forms_of_query(query.analysis.form)
-    form = choose_form(request, (*forms, HTML))
-    tag = entity_tag(serving, form, query.key) if query.is_get and query.analysis.is_repeatable else None
+        job = Job(query.text, query.scope, query.analysis, JSON.suffix, is_explained=True)
+        _, reply = await workers.answer(client, job)
+        return PlainTextResponse(reply.body, headers={"Vary": "Accept"})
+    form = choose_form(request, (*forms_of_query(query.analysis.form), HTML))
+    key = f"{query.key} {settings.max_rows}"
+    has_tag = query.is_get and query.analysis.is_repeatable
     links = [link("/", rel="collection")]
+    tag = entity_tag(await shelf.latest(), form, key) if has_tag else None
+    if tag is not None and is_current(request, tag):
+        return answer(request, form, tag, links, bytes)
+    serving, reply = await workers.answer(client, Job(query.text, query.scope, query.analysis, form.suffix))
+    tag = entity_tag(serving, form, key) if has_tag else None
+    respond = partial(answer, request, form, tag, links, lambda: reply.body)
+    response = respond() if len(reply.body) < COMPRESS_FROM else await run_in_threadpool(respond)
+    if reply.is_cut:
+        response.headers[CUT_HEADER] = str(settings.max_rows)
+    return response
+
+
+def produce(job: Job, serving: Serving, settings: Settings) -> Reply:
+    """Answer a query; called in a worker. Raises RequestError if the query is refused."""
+    if job.is_explained:
+        return Reply(HTTPStatus.OK, explained(understood(serving.source.explain, job)).encode())
+    forms = forms_of_query(job.analysis.form)
+    form = by_name(job.suffix, (*forms, HTML))
+    assert form is not None, "the server chose it"
+    found = understood(serving.source.answer, job)
     if form == HTML:
-        return answer(request, form, tag, links, lambda: result_page(serving, settings, query, forms))
-    return answer(request, form, tag, links, lambda: evaluate(serving, query, form))
+        written = result_page(found, serving, settings, job, forms)
+    else:
+        limit = Limit(settings.max_rows, serving.site.iri(f"{PATH}#cut-after-{settings.max_rows}"))
+        written = write_bounded(found, form, job.analysis.variables, serving.prefixes, limit)
+    return Reply(HTTPStatus.OK, written.body, written.is_cut)
 
 
-def evaluate(serving: Serving, query: Query, form: Form) -> bytes:
-    """Run a query and write its answer. Raises RequestError if the engine does not understand it."""
-    found = understood(serving.source.answer, query)
-    return write_answer(found, form, query.analysis.variables, serving.prefixes)
-
-
-def understood(ask: Callable[[str, Dataset | Scope], T], query: Query) -> T:
+def understood(ask: Callable[[str, Dataset | Scope], T], query: Job) -> T:
     """Ask a query. Raises RequestError if the engine does not understand it."""
     try:
         return ask(query.text, query.scope)
@@ -246,26 +284,28 @@ def syntax_text(message: str, text: str) -> str:
     return f"Syntax error at line {line}, column {column}, {near}{': ' if prose else ''}{'; '.join(prose)}"
 
 
-def result_page(serving: Serving, settings: Settings, query: Query, forms: tuple[Form, ...]) -> bytes:
+def result_page(found: Answer, serving: Serving, settings: Settings, job: Job, forms: tuple[Form, ...]) -> Written:
     """Make the page of a result: a table with links and labels, and the way to the other forms."""
-    found = understood(serving.source.answer, query)
-    limit = settings.html_rows
     if isinstance(found, QueryBoolean):
         result = Result([], [], 0, bool(found))
     else:
-        if isinstance(found, QuerySolutions):
-            columns = ordered(found, query.analysis.variables)
-            names = [column.value for column in columns]
-            rows = ([row[column] for column in columns] for row in found)
-        else:
-            names = ["subject", "predicate", "object"]
-            rows = ([triple.subject, triple.predicate, triple.object] for triple in found)
-        first = list(islice(rows, limit))
-        total = len(first) + sum(1 for _ in rows)
+        names, rows = table(found, job.analysis.variables)
+        first = list(islice(rows, min(settings.html_rows, settings.max_rows)))
+        total = len(first) + sum(1 for _ in islice(rows, settings.max_rows + 1 - len(first)))
         reader = Reader(serving, {term for row in first for term in row if term is not None})
         shown = [[reader.show(term) if term is not None else None for term in row] for row in first]
-        result = Result(names, shown, total)
-    return form_page(settings, query=query.text, result=result, forms=alternates(PATH, forms, {"query": query.text}))
+        is_endless = total > settings.max_rows
+        result = Result(names, shown, min(total, settings.max_rows), is_endless=is_endless)
+    links = alternates(PATH, forms, {"query": job.text})
+    return Written(form_page(settings, query=job.text, result=result, forms=links), result.is_endless)
+
+
+def table(found: QuerySolutions | QueryTriples, names: Sequence[str]) -> tuple[list[str], Iterator[list[Term | None]]]:
+    """Give a result as columns and rows."""
+    if isinstance(found, QuerySolutions):
+        columns = ordered(found, names)
+        return [column.value for column in columns], ([row[column] for column in columns] for row in found)
+    return ["subject", "predicate", "object"], ([t.subject, t.predicate, t.object] for t in found)
 
 
 def form_page(
@@ -285,6 +325,8 @@ def form_page(
         query=query or examples()[0].query,
         error=error,
         result=result,
+        max_rows=settings.max_rows,
+        timeout_s=settings.timeout_s,
         alternates=forms,
         examples=examples(),
     )
