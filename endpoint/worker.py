@@ -91,8 +91,7 @@ class Forker:
             return
         try:
             self._control.close()
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._listen_no_more()
             die_with_parent()
             with socket.socket(fileno=channel) as connected:
                 work(connected, order)
@@ -116,7 +115,12 @@ class Forker:
             line = json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)})
             self._control.sendall(f"{line}\n".encode())
 
+    def _listen_no_more(self) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
     def _kill_all(self) -> None:
+        self._listen_no_more()
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
 

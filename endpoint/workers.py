@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 START_S: Final = 60
 """Longest time for a worker to open a release."""
+START_TRIES: Final = 3
 STOP_S: Final = 5
 BUFFER_BYTES: Final = 4 * 1024 * 1024
 
@@ -64,6 +65,8 @@ class Worker:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     pid: int = 0
+    is_spent: bool = False
+    """True if it is of no more use."""
     ended: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """Its exit code; negative for the signal that ended it."""
 
@@ -139,8 +142,7 @@ class Workers:
                 raise RequestError(HTTPStatus.BAD_REQUEST, TOO_MUCH_MEMORY) from error
             said = f"worker {worker.pid} ended while it answered"
             raise WorkerError(said) from error
-        if not reply.is_spent:
-            self._give_back(worker)
+        worker.is_spent = reply.is_spent
         return reply
 
     async def _exit_code(self, worker: Worker) -> int | None:
@@ -151,7 +153,7 @@ class Workers:
 
     @asynccontextmanager
     async def _worker(self) -> AsyncIterator[tuple[Serving, Worker]]:
-        """Have a worker and the release it has open; if it is not given back by the end, it is killed and replaced."""
+        """Have a worker and the release it has open; after any failure it is killed and replaced."""
         serving = await self._shelf.latest()
         worker = await self._have(serving.release.path)
         while worker.release != serving.release.path:  # another release came to be served meanwhile
@@ -160,11 +162,11 @@ class Workers:
             worker = await self._have(serving.release.path)
         try:
             yield serving, worker
+        except BaseException:  # whatever it was, the worker may still be at work
+            worker.is_spent = True
+            raise
         finally:
-            if worker in self._busy:
-                self._busy.remove(worker)
-                self._end(worker)
-                self._refill()
+            self._give_back(worker)
 
     async def _have(self, release: Path) -> Worker:
         """Take an idle worker, or the next that is started or given back. Raises RequestError if none can be."""
@@ -189,7 +191,7 @@ class Workers:
         """Take a worker that does nothing: for who waits for one, to be idle, or to end if there is no use for it."""
         self._busy.discard(worker)
         turn = self._next_turn()
-        if worker.release != self._release or self._total() >= self._count:
+        if worker.is_spent or worker.release != self._release or self._total() >= self._count:
             self._end(worker)
             self._refill()
         elif turn is not None:
@@ -227,7 +229,7 @@ class Workers:
 
     async def _add(self, release: Path) -> None:
         try:
-            worker = await self._started(release)
+            worker = await self._started_at_last(release)
         except RequestError as error:
             self._starting -= 1
             if (turn := self._next_turn()) is not None:
@@ -235,6 +237,12 @@ class Workers:
         else:
             self._starting -= 1
             self._give_back(worker)
+
+    async def _started_at_last(self, release: Path) -> Worker:
+        for _ in range(START_TRIES - 1):
+            with suppress(RequestError):
+                return await self._started(release)
+        return await self._started(release)
 
     async def _started(self, release: Path) -> Worker:
         """Start a worker and wait until it has opened the release. Raises RequestError if it cannot."""
@@ -248,6 +256,9 @@ class Workers:
                 said, _ = await worker.receive()
         except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
             said = {"refused": f"it ended with {error!r}"}
+        except asyncio.CancelledError:
+            worker.writer.close()
+            raise
         if "pid" in said:
             worker.pid = int(str(said["pid"]))
             self._ended[worker.pid] = worker.ended
