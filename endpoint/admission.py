@@ -2,7 +2,7 @@
 
 The next place goes to the waiting client that has the fewest queries running, and among those to the one that waited
 longest for a place of its own. No client ever has all places, so that another is always answered, however long the
-queries of the first may run.
+queries of the first may run. A query that takes long steps aside, where there is room for some, and its place is free.
 """
 
 from __future__ import annotations
@@ -36,11 +36,32 @@ class Bounds:
     """Queries of one client that wait."""
     wait_s: float
     """Longest wait."""
+    aside: int
+    """Long queries answered beside those that have places."""
 
     @property
     def each(self) -> int:
-        """Queries of one client answered at a time."""
+        """Queries of one client that have places."""
         return max(1, self.places - 1)
+
+    @property
+    def aside_each(self) -> int:
+        """Long queries of one client that are aside."""
+        return max(1, self.aside - 1)
+
+
+class Place:
+    """Where a query is answered."""
+
+    def __init__(self, admission: Admission, client: str) -> None:
+        self._admission = admission
+        self._client = client
+        self.is_aside = False
+
+    def step_aside(self) -> bool:
+        """Let another query have the place, and go on beside it; False if there is no room."""
+        self.is_aside = self.is_aside or self._admission.move_aside(self._client)
+        return self.is_aside
 
 
 class Admission:
@@ -49,12 +70,18 @@ class Admission:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._running: Counter[str] = Counter()
+        self._aside: Counter[str] = Counter()
         self._queues: dict[str, deque[asyncio.Future[None]]] = {}
 
     @property
     def running(self) -> int:
-        """How many queries are being answered."""
+        """How many queries have places."""
         return self._running.total()
+
+    @property
+    def aside(self) -> int:
+        """How many long queries are answered beside them."""
+        return self._aside.total()
 
     @property
     def waiting(self) -> int:
@@ -62,7 +89,7 @@ class Admission:
         return sum(map(len, self._queues.values()))
 
     @asynccontextmanager
-    async def place(self, client: str) -> AsyncIterator[None]:
+    async def place(self, client: str) -> AsyncIterator[Place]:
         """Have a place, when it is this client's turn.
 
         Raises RequestError: 429 if this client has too many queries waiting, 503 if all clients together have, or if
@@ -72,10 +99,19 @@ class Admission:
             self._running[client] += 1  # nobody waits who could have it
         else:
             await self._wait(client)
+        place = Place(self, client)
         try:
-            yield
+            yield place
         finally:
-            self._leave(client)
+            self._leave(client, self._aside if place.is_aside else self._running)
+
+    def move_aside(self, client: str) -> bool:
+        """Take a query of a client out of its place, if there is room beside; then another may have that."""
+        if self.aside >= self._bounds.aside or self._aside[client] >= self._bounds.aside_each:
+            return False
+        self._aside[client] += 1
+        self._leave(client, self._running)
+        return True
 
     async def _wait(self, client: str) -> None:
         self._refuse_more(client)
@@ -86,12 +122,12 @@ class Admission:
                 await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
-                self._leave(client)  # its turn came at the same moment
+                self._leave(client, self._running)  # its turn came at the same moment
             else:
                 self._forget(client, turn)
             if isinstance(error, TimeoutError):
                 detail = f"The service is busy: no query could be begun for {self._bounds.wait_s:g} s; try again later"
-                raise self._busy(HTTPStatus.SERVICE_UNAVAILABLE, detail) from error
+                raise self.busy(HTTPStatus.SERVICE_UNAVAILABLE, detail) from error
             raise
 
     def _refuse_more(self, client: str) -> None:
@@ -99,18 +135,19 @@ class Admission:
             detail = (
                 f"You have {self._bounds.waiting_each} queries waiting already; wait for answers before you ask more"
             )
-            raise self._busy(HTTPStatus.TOO_MANY_REQUESTS, detail)
+            raise self.busy(HTTPStatus.TOO_MANY_REQUESTS, detail)
         if self.waiting >= self._bounds.waiting:
             detail = "The service is busy: too many queries are waiting; try again later"
-            raise self._busy(HTTPStatus.SERVICE_UNAVAILABLE, detail)
+            raise self.busy(HTTPStatus.SERVICE_UNAVAILABLE, detail)
 
-    def _busy(self, status: HTTPStatus, detail: str) -> RequestError:
+    def busy(self, status: HTTPStatus, detail: str) -> RequestError:
+        """Refuse what may be asked again later."""
         return RequestError(status, detail, {"Retry-After": f"{self._bounds.wait_s:.0f}"})
 
-    def _leave(self, client: str) -> None:
-        self._running[client] -= 1
-        if not self._running[client]:
-            del self._running[client]
+    def _leave(self, client: str, group: Counter[str]) -> None:
+        group[client] -= 1
+        if not group[client]:
+            del group[client]
         self._call_next()
 
     def _forget(self, client: str, turn: asyncio.Future[None]) -> None:
@@ -126,7 +163,7 @@ class Admission:
             able = [client for client in self._queues if self._running[client] < self._bounds.each]
             if not able:
                 return
-            client = min(able, key=lambda name: self._running[name])
+            client = min(able, key=lambda name: self._running[name] + self._aside[name])
             queue = self._queues.pop(client)
             turn = queue.popleft()
             if queue:

@@ -41,6 +41,10 @@ class Settings:
     """Processes that answer queries; 0 for one more than there are processors."""
     timeout_s: float = 10.0
     """Longest time one query may take once it has begun; then it is stopped, with 503."""
+    long_s: float = 0.5
+    """Time of a processor after which a query is long, and steps aside for others."""
+    long_queries: int = 4
+    """Long queries answered beside the others; more are stopped when others wait."""
     max_memory_bytes: int = 1_073_741_824
     """Most memory one query may take; beyond it the query ends with 400."""
     max_rows: int = 100_000

@@ -3,6 +3,9 @@
 Each answers one query at a time, from one release. When another release is served, idle workers are replaced at once
 and the others when they have answered. A worker that is killed costs the next query nothing if another is idle, and a
 fork and the opening of the release otherwise.
+
+A query that takes longer than a moment steps aside: its worker goes on with less claim to the processors, and another
+worker takes its place. When as many are aside as may be and others wait, it is stopped: short queries come first.
 """
 
 from __future__ import annotations
@@ -15,9 +18,12 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from endpoint.admission import Admission, Bounds, client_of
@@ -26,10 +32,10 @@ from endpoint.problems import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
-    from pathlib import Path
 
     from starlette.requests import Request
 
+    from endpoint.admission import Place
     from endpoint.serving import Serving, Shelf
     from endpoint.settings import Settings
 
@@ -38,6 +44,11 @@ START_S: Final = 60
 START_TRIES: Final = 3
 STOP_S: Final = 5
 BUFFER_BYTES: Final = 4 * 1024 * 1024
+
+LOOK_AGAIN_S: Final = 0.1
+"""Time after which a long query that could not step aside is looked at again."""
+NICENESS: Final = 10
+"""What a worker is worth whose query is long: a tenth of another's claim to the processors."""
 
 T = TypeVar("T")
 
@@ -88,10 +99,13 @@ class Workers:
         self._settings = settings
         self._shelf = shelf
         self._count = worker_count(settings)
-        bounds = Bounds(self._count, settings.max_waiting, settings.max_waiting_each, settings.max_wait_s)
+        bounds = Bounds(
+            self._count, settings.max_waiting, settings.max_waiting_each, settings.max_wait_s, settings.long_queries
+        )
         self.admission = Admission(bounds)
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
+        self._aside: set[Worker] = set()
         self._starting = 0
         self._ended: dict[int, asyncio.Future[int]] = {}
         self._release: Path | None = None
@@ -110,7 +124,7 @@ class Workers:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for worker in (*self._idle, *self._busy):
+        for worker in (*self._idle, *self._busy, *self._aside):
             worker.writer.close()
         if self._forker is not None:
             await asyncio.to_thread(self._forker.stop)
@@ -121,29 +135,62 @@ class Workers:
 
         Raises RequestError if the query is refused or passes a limit, WorkerError if a worker fails.
         """
-        async with self.admission.place(client), self._worker() as (serving, worker):
-            reply = await self._ask(worker, job)
+        async with self.admission.place(client) as place, self._worker() as (serving, worker):
+            reply = await self._ask(worker, job, place)
         if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             raise WorkerError(reply.detail)
         if reply.status != HTTPStatus.OK:
             raise RequestError(reply.status, reply.detail, reply.headers)
         return serving, reply
 
-    async def _ask(self, worker: Worker, job: Job) -> Reply:
+    async def _ask(self, worker: Worker, job: Job, place: Place) -> Reply:
         limit_s = self._settings.timeout_s
+        watch = asyncio.ensure_future(self._make_room(worker, place))
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(limit_s) as timer:
+                watch.add_done_callback(partial(_end_now, timer))
                 reply = await worker.ask(job)
         except TimeoutError as error:
-            detail = f"The query was stopped after {limit_s:g} s. Ask for less at a time, or for what is more selective"
-            raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, detail) from error
+            raise self._stopped(is_early=watch.done()) from error
         except (OSError, asyncio.IncompleteReadError) as error:
             if await self._exit_code(worker) == -signal.SIGABRT:  # how the engine says that it has no memory
                 raise RequestError(HTTPStatus.BAD_REQUEST, TOO_MUCH_MEMORY) from error
             said = f"worker {worker.pid} ended while it answered"
             raise WorkerError(said) from error
-        worker.is_spent = reply.is_spent
+        finally:
+            watch.cancel()
+        worker.is_spent = worker.is_spent or reply.is_spent
         return reply
+
+    async def _make_room(self, worker: Worker, place: Place) -> None:
+        """Have a query step aside once it is long; end when it must be stopped, for others to be answered."""
+        long_s = self._settings.long_s
+        until_s = processor_seconds(worker.pid) + long_s
+        await asyncio.sleep(long_s)
+        while (left_s := until_s - processor_seconds(worker.pid)) > 0:
+            await asyncio.sleep(max(left_s, LOOK_AGAIN_S))
+        while not place.step_aside():
+            if self.admission.waiting:
+                return
+            await asyncio.sleep(LOOK_AGAIN_S)
+        worker.is_spent = True  # it stays as it is now
+        with suppress(OSError):  # it has ended this moment
+            os.setpriority(os.PRIO_PROCESS, worker.pid, NICENESS)
+        self._busy.discard(worker)
+        self._aside.add(worker)
+        self._refill()
+        await asyncio.get_running_loop().create_future()  # until the answer is there
+
+    def _stopped(self, *, is_early: bool) -> RequestError:
+        limit_s, long_s = self._settings.timeout_s, self._settings.long_s
+        detail = f"The query was stopped after {limit_s:g} s. Ask for less at a time, or for what is more selective"
+        if not is_early:
+            return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, detail)
+        detail = (
+            f"The service is busy, and the query takes more than {long_s:g} s: it was stopped, so that shorter ones "
+            "are answered. Try again later, or ask for less at a time"
+        )
+        return self.admission.busy(HTTPStatus.SERVICE_UNAVAILABLE, detail)
 
     async def _exit_code(self, worker: Worker) -> int | None:
         with suppress(TimeoutError):
@@ -190,6 +237,7 @@ class Workers:
     def _give_back(self, worker: Worker) -> None:
         """Take a worker that does nothing: for who waits for one, to be idle, or to end if there is no use for it."""
         self._busy.discard(worker)
+        self._aside.discard(worker)
         turn = self._next_turn()
         if worker.is_spent or worker.release != self._release or self._total() >= self._count:
             self._end(worker)
@@ -339,6 +387,21 @@ class Forker:
             self.close()
             self._process.kill()
             self._process.wait()
+
+
+def processor_seconds(pid: int) -> float:
+    """Tell how much time of processors a process has had; of a clock where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    except OSError:
+        return time.monotonic()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _end_now(timer: asyncio.Timeout, watch: asyncio.Future[None]) -> None:
+    if not watch.cancelled():
+        with suppress(RuntimeError):  # the answer came at the same moment
+            timer.reschedule(0)
 
 
 async def unless_gone(request: Request, work: Coroutine[object, object, T]) -> T:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from endpoint.admission import Admission, Bounds, client_of
+from endpoint.admission import Admission, Bounds, Place, client_of
 from endpoint.problems import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-BOUNDS = Bounds(places=3, waiting=6, waiting_each=4, wait_s=30)
+BOUNDS = Bounds(places=3, waiting=6, waiting_each=4, wait_s=30, aside=3)
 
 
 class Asking:
@@ -24,6 +24,7 @@ class Asking:
         self.begun: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.ends: dict[str, asyncio.Event] = {}
+        self.places: dict[str, Place] = {}
 
     async def ask(self, *names: str) -> None:
         """Ask queries; the first letter of a name is the client."""
@@ -33,7 +34,8 @@ class Asking:
             await turn_over()
 
     async def _run(self, name: str) -> None:
-        async with self.admission.place(name[0]):
+        async with self.admission.place(name[0]) as place:
+            self.places[name] = place
             self.begun.append(name)
             await self.ends[name].wait()
 
@@ -61,7 +63,7 @@ def run(test: Callable[[Asking], Awaitable[None]], bounds: Bounds = BOUNDS) -> N
         for task in asking.tasks.values():
             task.cancel()
         await asyncio.gather(*asking.tasks.values(), return_exceptions=True)
-        assert (asking.admission.running, asking.admission.waiting) == (0, 0)
+        assert (asking.admission.running, asking.admission.waiting, asking.admission.aside) == (0, 0, 0)
 
     asyncio.run(whole())
 
@@ -129,7 +131,49 @@ def test_a_wait_is_bounded() -> None:
         await asking.ask("b2")
         assert asking.begun == ["a1", "b2"]
 
-    run(test, Bounds(places=1, waiting=6, waiting_each=4, wait_s=0.01))
+    run(test, Bounds(places=1, waiting=6, waiting_each=4, wait_s=0.01, aside=1))
+
+
+def test_a_long_query_steps_aside_and_another_has_its_place() -> None:
+    async def test(asking: Asking) -> None:
+        await asking.ask("a1", "b1", "c1", "d1")
+        assert asking.places["a1"].step_aside()
+        await turn_over()
+        assert asking.begun == ["a1", "b1", "c1", "d1"]
+        await asking.ask("e1", "a2", "e2")
+        await asking.end("a1")
+        assert asking.begun[4:] == []
+        await asking.end("b1")
+        assert asking.begun[4:] == ["e1"]
+
+    run(test)
+
+
+def test_who_has_a_query_aside_comes_after_who_has_none() -> None:
+    async def test(asking: Asking) -> None:
+        await asking.ask("a1", "b1", "c1", "d1")
+        asking.places["a1"].step_aside()
+        await turn_over()
+        await asking.ask("a2", "e1")
+        await asking.end("b1", "c1")
+        assert asking.begun == ["a1", "b1", "c1", "d1", "e1", "a2"]
+
+    run(test)
+
+
+def test_there_is_room_aside_for_some_and_for_one_client_for_fewer() -> None:
+    async def test(asking: Asking) -> None:
+        for names in (("a1", "a2"), ("a3", "b1"), ("c1",)):
+            await asking.ask(*names)
+            for name in names:
+                asking.places[name].step_aside()
+        assert {name for name, place in asking.places.items() if place.is_aside} == {"a1", "a2", "b1"}
+        assert asking.admission.aside == 3
+        await asking.end("b1")
+        assert asking.places["c1"].step_aside()
+        assert not asking.places["a3"].step_aside()
+
+    run(test)
 
 
 @pytest.mark.parametrize(
