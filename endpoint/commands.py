@@ -22,7 +22,9 @@ FORMATS: Final = ("table", "csv", "json", "ttl")
 CELL_WIDTH: Final = 60
 
 
-def serve(release: Path, host: str, port: int, engine: str = "duckdb", master: str | None = None) -> int:
+def serve(
+    release: Path, host: str, port: int, engine: str = "duckdb", master: str | None = None, contact: str | None = None
+) -> int:
     """Serve a release until SIGTERM or SIGINT. Raises MisuseError if it cannot start."""
     import uvicorn
 
@@ -30,7 +32,7 @@ def serve(release: Path, host: str, port: int, engine: str = "duckdb", master: s
     from endpoint.cubes.engine import engine_named
     from endpoint.settings import Settings
 
-    app = create_app(Settings(release=release, open_engine=engine_named(engine, master)))
+    app = create_app(Settings(release=release, contact=contact, open_engine=engine_named(engine, master)))
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     print(f"serving {release} at http://{shown}:{listening.getsockname()[1]}/", file=sys.stderr, flush=True)  # noqa: T201
