@@ -352,11 +352,14 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     engine: CubeEngine = Engine.DUCKDB,
     spark_master: SparkMaster = None,
+    contact: Annotated[
+        str | None, typer.Option(metavar="EMAIL", help="Whom catalogues name for datasets that name nobody.")
+    ] = None,
 ) -> None:
     """Serve a release: pages, linked data and SPARQL, read-only."""
     from endpoint.commands import serve as run
 
-    raise typer.Exit(run(release, host, port, engine.value, spark_master))
+    raise typer.Exit(run(release, host, port, engine.value, spark_master, contact))
 
 
 def _log() -> None:

@@ -22,6 +22,7 @@ from endpoint.completion import PATH as TERMS
 from endpoint.completion import terms_answer
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
+from endpoint.exports import export
 from endpoint.graph_store import graph_query, is_graph
 from endpoint.media import HTML, PROBLEM
 from endpoint.pages import render
@@ -170,11 +171,13 @@ class Endpoint:
             return self._page(request, serving, "start.html", self._settings.title)
         if path == "/data":
             return self._page(request, serving, "datasets.html", "Datasets")
+        if (found := export(request, serving, self._settings)) is not None:
+            return found
         return dereference(request, serving, self._settings)
 
     def _page(self, request: Request, serving: Serving, template: str, title: str) -> Response:
         form = choose_form(request, (HTML,))
-        links = [link("/catalogue", rel="describedby"), link(SPARQL, rel="service-desc")]
+        links = [link("/catalogue.ttl", rel="describedby", type="text/turtle"), link(SPARQL, rel="service-desc")]
         return answer(
             request, form, entity_tag(serving, form), links, partial(self._listing, request, serving, template, title)
         )

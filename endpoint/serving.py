@@ -17,6 +17,7 @@ from endpoint.cubes.engine import DuckEngine
 from endpoint.cubes.source import CubeSource
 from endpoint.cubes.whole import whole_of
 from endpoint.labels import Labels
+from endpoint.listing import Listing, read_listing
 from endpoint.results import PREFIXES
 from endpoint.site import Site
 from endpoint.source import StoreSource
@@ -62,6 +63,11 @@ class Serving:
     def terms(self) -> TermIndex:
         """Terms of this release by name; collected when they are first asked for."""
         return index_terms(self)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The catalogue of this release; read when it is first asked for."""
+        return read_listing(self)
 
 
 class Shelf:

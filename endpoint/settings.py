@@ -29,6 +29,8 @@ class Settings:
     """Name of the site, in the header and the title of every page."""
     statement: str = "An independent publication of data published by the Department for Work and Pensions."
     """Who publishes the site, in the footer of every page."""
+    contact: str = ""
+    """Email address of whoever runs the site, for datasets that name nobody to ask; `--contact` on the command line."""
     max_query_bytes: int = 262_144
     """Longest query text accepted, in bytes of UTF-8; a longer one is refused with 413."""
     html_rows: int = 1_000

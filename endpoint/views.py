@@ -15,8 +15,9 @@ from endpoint.labels import LABELS, STATUSES, absence_text, triples_terms
 from endpoint.pages import Crumb, Reader, Shown
 from endpoint.quality import files_of, quality_context, report_path
 from endpoint.rows import row_subjects
+from endpoint.schema_org import structured_data
 from endpoint.source import page_query
-from ontology.terms import ADMS, DCAT, DCT, DQV, QB, RDF, RDFS, SKOS
+from ontology.terms import ADMS, DCAT, DCT, DQV, PROV, QB, RDF, RDFS, SKOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -260,6 +261,9 @@ def dataset_view(serving: Serving, description: Description) -> View:
         "made_from": [file for file in files_of(serving, folder) if not file.is_mapping] if folder is not None else [],
         "examples": examples_of(serving, folder.name) if folder is not None else [],
         "is_sample": _is_sample(serving, description),
+        "structured": structured_data(
+            serving.listing, subject.value, [reader.name(part.property) for part in parts if part.kind == "measure"]
+        ),
     }
     return View("dataset.html", reader.name(subject), [Crumb("Home", "/"), Crumb("Datasets", "/data")], context)
 
@@ -277,8 +281,12 @@ def _facts(serving: Serving, description: Description, reader: Reader, folder: F
             ("Licence", DCT.license),
             ("Published on", DCT.issued),
             ("Frequency", DCT.accrualPeriodicity),
+            ("Series", DCAT.inSeries),
+            ("Period covered", DCT.temporal),
+            ("Area covered", DCT.spatial),
+            ("Contact", DCAT.contactPoint),
             ("Where it comes from", DCAT.landingPage),
-            ("Published files", DCT.source),
+            ("Published files", PROV.wasDerivedFrom),
             ("Keywords", DCAT.keyword),
         )
     ]

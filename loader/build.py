@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import NamedNode, RdfFormat, Store, Triple, Variable
 
-from loader.catalogue import catalogue_triples, dataset_triples, named_graph_triples
+from loader.catalogue import catalogue_triples, dataset_triples, disagreements, named_graph_triples
+from loader.coverage import coverage
 from loader.disclosure import Built, check_overlaps
+from loader.distributions import distribution_triples
 from loader.dumps import Stream
 from loader.errors import MisuseError, Problem, ProblemsError
 from loader.folder import CodeLists, Converted, Once, Workshop, convert_folder, shown_name, to_ntriples
@@ -33,6 +35,7 @@ from loader.gate.discretion import discreet
 from loader.graphs import Added, add_file, check_names, find_graph_files, take_over_file
 from loader.mapping import CODES, find_folders, read_mapping, select
 from loader.provenance import agent_triples, commit_of
+from loader.quality import labels_of
 from loader.release import (
     CURRENT,
     MANIFEST_FORMAT,
@@ -44,7 +47,16 @@ from loader.release import (
     read_cube,
 )
 from loader.releases import KEEP, claimed, explained, staging, swap_in
-from loader.reuse import Reusable, common_fingerprint, find_reusable, fingerprint, folder_files, link_file, take_over
+from loader.reuse import (
+    Reusable,
+    common_fingerprint,
+    dated,
+    find_reusable,
+    fingerprint,
+    folder_files,
+    link_file,
+    take_over,
+)
 from loader.sources import find_published
 from loader.uris import DEFAULT_BASE, Uris
 from loader.vocabulary import Vocabulary, packaged_ontology, read_vocabulary
@@ -166,6 +178,7 @@ def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Releas
     if not work.problems:
         known = {name for name in find_folders(plan.mappings) if not name.startswith(f"{CODES}/")}
         work.problems += check_overlaps(_cubes(work), known, vocabulary, uris, code_lists.broader, watcher.said)
+    work.problems += disagreements(part.mapping for part in work.parts if not part.mapping.is_code_list)
     found = any(_is_published(part) for part in work.parts)
     if plan.sources is not None and not found and not work.problems:
         message = f"no published file of any dataset is below {plan.sources}; see [[files]] in each source.toml"
@@ -275,23 +288,33 @@ def _store(work: Work) -> Manifest:
     with gzip.open(work.directory / "dumps" / "catalogue.nq.gz") as dump:
         (work.directory / "catalogue.nq").write_bytes(dump.read())
     shutil.rmtree(work.directory / "triples")
+    created = datetime.now(UTC).isoformat(timespec="seconds")
     records = tuple(
         part.record if isinstance(part, Reusable) else _record(work, part, counts[part.graph.value])
         for part in work.parts
     )
-    created = datetime.now(UTC).isoformat(timespec="seconds")
+    records = tuple(dated(record, work.previous, created) for record in records)
     software = _software() | commit_of(work.plan.mappings)
     files = tuple(added.record(work.directory, counts) for added in work.added)
     return Manifest(MANIFEST_FORMAT, work.uris.base, created, software, hashes.hexdigest(), records, files)
 
 
 def _catalogue(work: Work) -> Iterator[Triple]:
+    names = labels_of(work.vocabulary.triples)
     yield from catalogue_triples(work.uris)
-    yield from agent_triples((part.mapping for part in work.parts), work.uris)
+    yield from agent_triples((part.mapping for part in work.parts), names, work.uris)
     for part in work.parts:
         if not part.mapping.is_code_list:
-            tables = sorted((work.directory / "tables" / part.mapping.name).glob("*.csv"))
-            yield from dataset_triples(part.mapping, work.uris, tables, is_shipped=not _is_published(part))
+            folder = work.directory / "tables" / part.mapping.name
+            publisher = part.mapping.description.publisher
+            yield from dataset_triples(
+                part.mapping,
+                work.uris,
+                coverage(part.mapping, folder),
+                names.get(publisher, publisher),
+                is_shipped=not _is_published(part),
+            )
+            yield from distribution_triples(part.mapping, work.uris, sorted(folder.glob("*.csv")))
     for added in work.added:
         for graph in added.graphs:
             yield from named_graph_triples(graph, added.input.path)

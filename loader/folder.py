@@ -326,7 +326,12 @@ def _texts(mapping: Mapping, own: Vocabulary) -> Iterator[tuple[str, str]]:
     """Give the texts that are published beside the tables, each with its place: descriptions, reasons, declarations."""
     about, policy = mapping.description, mapping.policy
     source = str(mapping.folder / "source.toml")
-    texts = (about.title, about.description, about.notes, about.shipped_note, policy.perturbed)
+    texts = [about.title, about.description, about.notes, about.shipped_note, policy.perturbed]
+    entry = about.entry
+    if entry.contact is not None:
+        texts.append(entry.contact.name)
+    if entry.series is not None:
+        texts += [entry.series.title, entry.series.description]
     yield from ((source, text) for text in (*texts, *about.keywords, *policy.exemptions.values()) if text)
     for triple in own.triples:
         if isinstance(triple.object, Literal):

@@ -8,18 +8,19 @@ from __future__ import annotations
 import importlib.resources
 import re
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from loader.csvw.dialect import is_text_encoding
-from loader.csvw.iri import escape, is_iri
 from loader.csvw.metadata import read_metadata
 from loader.csvw.report import Report
+from loader.entry import Entry, read_entry
 from loader.errors import MisuseError, Problem, ProblemsError
 from loader.gate.policy import REFERENCE, STRICTEST, Policy, check_policy_columns, read_policy
 from loader.restrictions import restrictions
-from loader.toml import TomlError, has_control_characters, read_toml
+from loader.source_toml import Source
+from loader.toml import has_control_characters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,8 +36,6 @@ FREQUENCIES: Final = ("monthly", "quarterly", "annual", "irregular", "never")
 _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _FILE_KEYS: Final = ("pattern", "url", "encoding", "sheet", "header_row", "left_out")
 _EDITION: Final = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?|-[0-9]{4})?")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,8 @@ class Description:
     notes: str | None
     shipped_note: str | None
     """How the shipped table differs from what the published files give, if it does."""
+    entry: Entry
+    """What only catalogues need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def read_mapping(name: str, folder: Path, uris: Uris) -> Mapping:
     if not _SLUG.fullmatch(name):
         hint = "use lower-case letters, digits and single hyphens: the name becomes part of addresses"
         problems.append(Problem("MAP-01", str(folder), f"'{name}' cannot be the name of a folder", hint))
-    source = _Toml(folder / "source.toml", problems)
+    source = Source(folder / "source.toml", problems)
     description = _read_description(source, is_code_list=is_code_list)
     files = tuple(_read_files(source))
     tables = [_read_table(path, name, uris, problems, is_code_list=is_code_list) for path in _documents(folder)]
@@ -207,14 +208,14 @@ def read_mapping(name: str, folder: Path, uris: Uris) -> Mapping:
     return Mapping(name, folder, is_code_list, description, files, main, others, policy)
 
 
-def _check_edition_column(source: _Toml, name: str, main: TableMapping) -> None:
+def _check_edition_column(source: Source, name: str, main: TableMapping) -> None:
     names = [column.name for column in main.table.columns if not column.virtual]
     if name not in names:
         message = f"edition_column: the table has no column '{name[:60]}'"
         source.note("MAP-05", message, f"use one of {', '.join(names)}")
 
 
-def _read_policy(source: _Toml, tables: Iterable[TableMapping], *, is_code_list: bool) -> Policy:
+def _read_policy(source: Source, tables: Iterable[TableMapping], *, is_code_list: bool) -> Policy:
     """Read the policy of a folder (docs/gate.md). A code list without one is reference; a dataset must have one."""
     table = source.get("policy", dict, '{ kind = "counts" }')
     if table is None and (is_code_list or "policy" in source.table or not source.table):
@@ -270,70 +271,7 @@ def _placed(problem: Problem, document: Path) -> Problem:
     return Problem(problem.code, place, problem.message, problem.hint)
 
 
-class _Toml:
-    """A TOML table read key by key; what is wrong is noted, and the reader goes on."""
-
-    def __init__(self, path: Path, problems: list[Problem], table: Dictionary[str, object] | None = None) -> None:
-        self.path = path
-        self.problems = problems
-        self.table: Dictionary[str, object] = self._load() if table is None else table
-        self.known: set[str] = set()
-        """Keys that were asked for."""
-
-    def _load(self) -> Dictionary[str, object]:
-        try:
-            if table := read_toml(self.path):
-                return table
-            self.note("MAP-04", "the file is empty", "copy another folder's source.toml and change it")
-        except FileNotFoundError:
-            self.note("MAP-04", "the file is missing", "copy another folder's source.toml and change it")
-        except TomlError as error:
-            self.note("MAP-04", f"not valid TOML: {error}", "correct the syntax (https://toml.io)")
-        return {}
-
-    def note(self, code: str, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(code, str(self.path), message, hint))
-
-    def get(self, key: str, kind: type[T], example: str, default: T | None = None) -> T | None:
-        """Give the value of `key` if it is of `kind`; note a problem if it is not."""
-        self.known.add(key)
-        value = self.table.get(key, default)
-        is_more = (isinstance(value, bool) and kind is not bool) or (isinstance(value, datetime) and kind is date)
-        if value is None or (isinstance(value, kind) and not is_more and not has_control_characters(value)):
-            return value
-        self.note("MAP-05", f"'{key}' is not what is expected here", f"write for instance {key} = {example}")
-        return default
-
-    def need(self, key: str, example: str) -> str:
-        """Give the text of a required key; note a problem if it is missing or empty."""
-        value = self.get(key, str, example)
-        if (value is None or not value.strip()) and self.table:
-            self.note("MAP-05", f"'{key}' is missing", f"add {key} = {example}")
-        return (value or "").strip()
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        example = '["…", "…"]'
-        values = self.get(key, list, example, []) or []
-        texts = tuple(value for value in values if isinstance(value, str) and value.strip())
-        if len(texts) < len(values):
-            self.note("MAP-05", f"'{key}' has something in it that is no text", f"write for instance {key} = {example}")
-        return texts
-
-    def address(self, key: str) -> str | None:
-        """Give the web address that a key has; note a problem if it has something else."""
-        value = self.get(key, str, '"https://…"')
-        if value is None or (re.match(r"https?://[^/]", value) and is_iri(value) and escape(value) == value):
-            return value
-        self.note("MAP-05", f"'{key}' is not an address", f'write for instance {key} = "https://…"')
-        return None
-
-    def note_unknown(self) -> None:
-        """Note the keys that nothing has asked for: they are misspelt, or nobody would ever see them."""
-        for key in sorted(self.table.keys() - self.known):
-            self.note("MAP-05", f"the key '{key[:60]}' is not known", f"use one of {', '.join(sorted(self.known))}")
-
-
-def _read_description(source: _Toml, *, is_code_list: bool) -> Description:
+def _read_description(source: Source, *, is_code_list: bool) -> Description:
     edition = source.get("edition", str, '"2025-05"')
     if edition is None and not is_code_list and source.table:
         source.note("MAP-05", "'edition' is missing", 'add edition = "2025-05" (a year, month or day)')
@@ -357,6 +295,7 @@ def _read_description(source: _Toml, *, is_code_list: bool) -> Description:
         is_sample=bool(source.get("sample", bool, "true", default=False)),
         notes=source.get("notes", str, '"…"'),
         shipped_note=source.get("shipped_note", str, '"…"'),
+        entry=Entry() if is_code_list else read_entry(source),
     )
 
 
@@ -373,24 +312,24 @@ def _is_edition(text: str) -> bool:
     return True
 
 
-def _version(source: _Toml) -> int:
+def _version(source: Source) -> int:
     version = source.get("version", int, "1", 1) or 0
     if not 1 <= version <= MAX_VERSION:
         source.note("MAP-05", f"'version' is not a number from 1 to {MAX_VERSION:,}", "write for instance version = 2")
     return version
 
 
-def _address(source: _Toml, key: str) -> str:
+def _address(source: Source, key: str) -> str:
     value = source.need(key, '"https://…"')
     return (source.address(key) or "") if value else ""
 
 
-def _read_files(source: _Toml) -> Iterable[PublishedFile]:
+def _read_files(source: Source) -> Iterable[PublishedFile]:
     for entry in source.get("files", list, "[[files]]", []) or []:
         if not isinstance(entry, dict):
             source.note("MAP-05", "'files' is not a list of tables", 'start each with [[files]] and give pattern = "…"')
             continue
-        table = _Toml(source.path, source.problems, entry)
+        table = Source(source.path, source.problems, entry)
         for key in sorted(entry.keys() - set(_FILE_KEYS)):
             table.note("MAP-05", f"the key '{key}' is not known in [[files]]", f"use one of {', '.join(_FILE_KEYS)}")
         encoding = table.get("encoding", str, '"cp1252"', "utf-8") or "utf-8"
@@ -417,14 +356,14 @@ def _is_pattern(text: str) -> bool:
     return is_glob and not has_control_characters(text)
 
 
-def _header_row(table: _Toml) -> int | None:
+def _header_row(table: Source) -> int | None:
     row = table.get("header_row", int, "1")
     if row is not None and row < 1:
         table.note("MAP-05", f"header_row {row} is no row: they count from 1", "write for instance header_row = 4")
     return row
 
 
-def _left_out(table: _Toml) -> tuple[str, ...]:
+def _left_out(table: Source) -> tuple[str, ...]:
     """Give the headers that a person has decided to leave out. Each needs a reason."""
     entries = table.get("left_out", dict, '{ "Contact telephone" = "of offices; in no table" }', {}) or {}
     for header, reason in entries.items():

@@ -17,10 +17,11 @@ from pyoxigraph import Literal, NamedNode, Triple
 
 from loader.catalogue import version_node
 from loader.mapping import packaged_mappings
-from ontology.terms import DCAT, DCT, OWL, PROV, RDF, RDFS, SPDX, XSD
+from ontology.terms import DCAT, DCT, FOAF, OWL, PROV, RDF, RDFS, SPDX, XSD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping as Dictionary
     from pathlib import Path
 
     from loader.mapping import Mapping
@@ -97,8 +98,11 @@ def software_node(uris: Uris) -> NamedNode:
     return uris.software(PROGRAM, importlib.metadata.version(PROGRAM))
 
 
-def agent_triples(mappings: Iterable[Mapping], uris: Uris) -> Iterator[Triple]:
-    """Yield what is said of program and publishers. Datasets share them, so it goes into the catalogue's graph."""
+def agent_triples(mappings: Iterable[Mapping], names: Dictionary[str, str], uris: Uris) -> Iterator[Triple]:
+    """Yield what is said of program and publishers. Datasets share them, so it goes into the catalogue's graph.
+
+    `names` are those the vocabulary gives, by IRI; a publisher that has none there is called by its address.
+    """
     version = importlib.metadata.version(PROGRAM)
     node = software_node(uris)
     yield Triple(node, RDF.type, PROV.SoftwareAgent)
@@ -107,6 +111,9 @@ def agent_triples(mappings: Iterable[Mapping], uris: Uris) -> Iterator[Triple]:
     for publisher in dict.fromkeys(mapping.description.publisher for mapping in mappings if not mapping.is_code_list):
         yield Triple(NamedNode(publisher), RDF.type, PROV.Agent)
         yield Triple(NamedNode(publisher), RDF.type, PROV.Organization)
+        if publisher not in names:
+            yield Triple(NamedNode(publisher), RDF.type, FOAF.Agent)
+            yield Triple(NamedNode(publisher), FOAF.name, Literal(publisher))
 
 
 def commit_of(mappings: Path | None) -> dict[str, str]:

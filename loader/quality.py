@@ -310,6 +310,7 @@ def _policy(findings: Findings, uris: Uris) -> Iterator[Triple]:
     yield Triple(uris.quality(name), DCT.hasPart, node)
     yield Triple(uris.dataset(name), DCT.conformsTo, node)
     yield Triple(node, RDF.type, DQV.QualityPolicy)
+    yield Triple(node, RDF.type, DCT.Standard)  # or DCAT-AP takes it for no value of dct:conformsTo
     yield Triple(node, RDFS.label, _english(f"Disclosure control of {findings.mapping.description.title}"))
     yield Triple(node, RDFS.comment, _english(CHOICE))
     for kind in dict.fromkeys((policy.kind, *policy.kinds.values())):

@@ -137,6 +137,10 @@ class FolderRecord:
     """Hash of all that it was made from and by (`loader.reuse`): equal fingerprint, equal part of a release."""
     shared_with: tuple[str, ...]
     """Folders in whose graphs the triples are that this folder states as well."""
+    first: str = ""
+    """When a release first had the folder, as far as the releases before say; as `created`."""
+    changed: str = ""
+    """When a release was made in which what it publishes was other than before; as `created`."""
 
 
 @dataclass(frozen=True, slots=True)

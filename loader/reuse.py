@@ -115,6 +115,20 @@ def is_whole(release: Path, file: FileRecord) -> bool:
     return path.is_file() and file_record(path, file.path) == file
 
 
+def dated(record: FolderRecord, previous: Release | None, created: str) -> FolderRecord:
+    """Say since when a folder is there and as it is: since the release before said so, or else since `created`."""
+    before = None if previous is None else previous.manifest.folder(record.name)
+    if before is None or (before.kind == "code-list") != (record.kind == "code-list"):
+        return replace(record, first=created, changed=created)
+    is_same = _content(before) == _content(record)
+    return replace(record, first=before.first or created, changed=(before.changed if is_same else "") or created)
+
+
+def _content(record: FolderRecord) -> list[FileRecord]:
+    """Give the files that hold what a folder publishes."""
+    return [file for file in record.outputs if file.path.startswith(("cubes/", "dumps/", "tables/"))]
+
+
 def take_over(part: Reusable, directory: Path) -> None:
     """Put the folder's files into the release being built."""
     for file in part.record.outputs:

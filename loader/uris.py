@@ -83,6 +83,22 @@ class Uris:
         """`/data/{ds}/{file}`: a file of a dataset's folder as published, such as its table."""
         return self.node(f"data/{dataset}/{file}")
 
+    def dump(self, name: str, form: str) -> NamedNode:
+        """`/dumps/{name}.{form}`: everything of a dataset in one file."""
+        return self.node(f"dumps/{name}.{form}")
+
+    def coverage(self, dataset: str) -> NamedNode:
+        """`/data/{ds}/coverage`: the time that a dataset covers."""
+        return self.node(f"data/{dataset}/coverage")
+
+    def series(self, name: str) -> NamedNode:
+        """`/series/{name}`: a recurring publication, of which datasets are part."""
+        return self.node(f"series/{name}")
+
+    def contact(self, name: str) -> NamedNode:
+        """`/id/contact/{name}`: whom to ask about datasets."""
+        return self.node(f"id/contact/{name}")
+
     def column(self, dataset: str, file: str, number: int) -> NamedNode:
         """`/data/{ds}/{table}.csv#col={n}`: a column of a published table, counted from 1 (RFC 7111)."""
         return self.part(self.download(dataset, file), f"col={number}")
@@ -150,6 +166,10 @@ class Uris:
     def catalogue(self) -> NamedNode:
         """`/catalogue`: the catalogue of datasets, and its named graph."""
         return self.node("catalogue")
+
+    def catalogue_publisher(self) -> NamedNode:
+        """`/id/publisher`: whoever runs the site."""
+        return self.node("id/publisher")
 
     def sparql(self) -> NamedNode:
         """`/sparql`: the query service."""

@@ -59,6 +59,13 @@ class DCAT:
     startDate: Final = NamedNode("http://www.w3.org/ns/dcat#startDate")
     endDate: Final = NamedNode("http://www.w3.org/ns/dcat#endDate")
     accessService: Final = NamedNode("http://www.w3.org/ns/dcat#accessService")
+    DatasetSeries: Final = NamedNode("http://www.w3.org/ns/dcat#DatasetSeries")
+    inSeries: Final = NamedNode("http://www.w3.org/ns/dcat#inSeries")
+    version: Final = NamedNode("http://www.w3.org/ns/dcat#version")
+    isVersionOf: Final = NamedNode("http://www.w3.org/ns/dcat#isVersionOf")
+    hasCurrentVersion: Final = NamedNode("http://www.w3.org/ns/dcat#hasCurrentVersion")
+    compressFormat: Final = NamedNode("http://www.w3.org/ns/dcat#compressFormat")
+    themeTaxonomy: Final = NamedNode("http://www.w3.org/ns/dcat#themeTaxonomy")
 
 
 class DCT:
@@ -89,6 +96,11 @@ class DCT:
     creator: Final = NamedNode("http://purl.org/dc/terms/creator")
     valid: Final = NamedNode("http://purl.org/dc/terms/valid")
     references: Final = NamedNode("http://purl.org/dc/terms/references")
+    language: Final = NamedNode("http://purl.org/dc/terms/language")
+    accessRights: Final = NamedNode("http://purl.org/dc/terms/accessRights")
+    Location: Final = NamedNode("http://purl.org/dc/terms/Location")
+    Standard: Final = NamedNode("http://purl.org/dc/terms/Standard")
+    PeriodOfTime: Final = NamedNode("http://purl.org/dc/terms/PeriodOfTime")
 
 
 class DQV:
@@ -123,6 +135,21 @@ class FOAF:
     Document: Final = NamedNode("http://xmlns.com/foaf/0.1/Document")
     Organization: Final = NamedNode("http://xmlns.com/foaf/0.1/Organization")
     homepage: Final = NamedNode("http://xmlns.com/foaf/0.1/homepage")
+    Agent: Final = NamedNode("http://xmlns.com/foaf/0.1/Agent")
+
+
+class HYDRA:
+    """Hydra, <http://www.w3.org/ns/hydra/core#>."""
+
+    NAMESPACE: Final = "http://www.w3.org/ns/hydra/core#"
+    PagedCollection: Final = NamedNode("http://www.w3.org/ns/hydra/core#PagedCollection")
+    totalItems: Final = NamedNode("http://www.w3.org/ns/hydra/core#totalItems")
+    itemsPerPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#itemsPerPage")
+    firstPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#firstPage")
+    lastPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#lastPage")
+    nextPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#nextPage")
+    previousPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#previousPage")
+    next: Final = NamedNode("http://www.w3.org/ns/hydra/core#next")
 
 
 class ORG:
@@ -346,6 +373,17 @@ class VANN:
     preferredNamespaceUri: Final = NamedNode("http://purl.org/vocab/vann/preferredNamespaceUri")
 
 
+class VCARD:
+    """vCard, <http://www.w3.org/2006/vcard/ns#>."""
+
+    NAMESPACE: Final = "http://www.w3.org/2006/vcard/ns#"
+    Kind: Final = NamedNode("http://www.w3.org/2006/vcard/ns#Kind")
+    Organization: Final = NamedNode("http://www.w3.org/2006/vcard/ns#Organization")
+    fn: Final = NamedNode("http://www.w3.org/2006/vcard/ns#fn")
+    hasEmail: Final = NamedNode("http://www.w3.org/2006/vcard/ns#hasEmail")
+    hasURL: Final = NamedNode("http://www.w3.org/2006/vcard/ns#hasURL")
+
+
 class VOID:
     """VoID, <http://rdfs.org/ns/void#>."""
 
@@ -372,3 +410,4 @@ class XSD:
     gYearMonth: Final = NamedNode("http://www.w3.org/2001/XMLSchema#gYearMonth")
     anyURI: Final = NamedNode("http://www.w3.org/2001/XMLSchema#anyURI")
     hexBinary: Final = NamedNode("http://www.w3.org/2001/XMLSchema#hexBinary")
+    nonNegativeInteger: Final = NamedNode("http://www.w3.org/2001/XMLSchema#nonNegativeInteger")

@@ -57,7 +57,8 @@ class Page(HTMLParser):
         assert "style" not in found
         assert not any(name.startswith("on") for name in found)
         self.headings += tag == "h1"
-        self.scripts += tag in {"script", "style"}
+        is_data = found.get("type") == "application/ld+json"  # which no browser runs
+        self.scripts += tag in {"script", "style"} and not is_data
         if tag == "a":
             self._open = [found.get("href") or "", ""]
 

@@ -17,7 +17,7 @@ from loader.release import FileRecord
 from loader.reuse import folder_files
 from loader.sources import FileReading, Tidied
 from loader.uris import Uris
-from ontology.terms import DCT, PROV, RDF, SPDX
+from ontology.terms import DCT, FOAF, PROV, RDF, SPDX
 from tests.integration import tiny
 
 if TYPE_CHECKING:
@@ -100,9 +100,12 @@ def test_nothing_is_blank_and_everything_is_below_the_dataset(tmp_path: Path) ->
 
 def test_agents_are_described_once(tmp_path: Path) -> None:
     mapping, _ = from_folder(tmp_path)
-    triples = list(agent_triples([mapping, mapping], URIS))
+    publisher = NamedNode(mapping.description.publisher)
+    triples = list(agent_triples([mapping, mapping], {publisher.value: "Known"}, URIS))
     assert len(triples) == len(set(triples))
-    assert Triple(NamedNode(mapping.description.publisher), RDF.type, PROV.Agent) in triples
+    assert Triple(publisher, RDF.type, PROV.Agent) in triples
+    assert not objects(triples, publisher, FOAF.name)
+    assert objects(list(agent_triples([mapping], {}, URIS)), publisher, FOAF.name) == [publisher.value]
 
 
 @pytest.fixture
