@@ -22,6 +22,7 @@ from endpoint.completion import PATH as TERMS
 from endpoint.completion import terms_answer
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
+from endpoint.feeds import feed_answer
 from endpoint.media import HTML, PROBLEM
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
@@ -160,6 +161,8 @@ class Endpoint:
             return self._page(request, serving, "start.html", self._settings.title)
         if path == "/data":
             return self._page(request, serving, "datasets.html", "Datasets")
+        if (found := feed_answer(request, serving, self._settings)) is not None:
+            return found
         return dereference(request, serving, self._settings)
 
     def _page(self, request: Request, serving: Serving, template: str, title: str) -> Response:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode, Triple
 
+from loader.kept import stream_triples
 from ontology.terms import ADMS, DCAT, DCT, QB, RDF, RDFS, SKOS, XSD
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def catalogue_triples(uris: Uris) -> Iterator[Triple]:
     yield Triple(service, RDFS.label, english("SPARQL query service"))
     yield Triple(service, DCT.title, english("SPARQL query service"))
     yield Triple(service, DCAT.endpointURL, service)
+    yield Triple(node, RDFS.seeAlso, uris.events())
+    yield from stream_triples(uris)
 
 
 def graph_triples(mapping: Mapping, uris: Uris, *, is_cube: bool) -> Iterator[Triple]:

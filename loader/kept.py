@@ -20,13 +20,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, urlsplit
 
+from pyoxigraph import Literal, Triple
+
 from loader.errors import MisuseError
 from loader.release import RELEASES, open_release
+from ontology.terms import AS, DCT, LDES, PROV, RDF, RDFS, TREE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from loader.release import FolderRecord, Release
+    from loader.uris import Uris
 
 VERSIONS: Final = "versions"
 INDEX: Final = "index.json"
@@ -200,3 +205,17 @@ def split_version(iri: str) -> tuple[str, int]:
 def is_version(folder: FolderRecord) -> bool:
     """Tell whether what a folder put into a release is a version of a dataset."""
     return _VERSION.search(folder.graph) is not None
+
+
+def stream_triples(uris: Uris) -> Iterator[Triple]:
+    """Yield the description of the event stream of versions (LDES); the catalogue has it, and each of its pages."""
+    node = uris.events()
+    title = Literal("Versions of datasets, as they are published", language="en")
+    yield Triple(node, RDF.type, LDES.EventStream)
+    yield Triple(node, RDFS.label, title)
+    yield Triple(node, DCT.title, title)
+    yield Triple(node, LDES.timestampPath, PROV.generatedAtTime)
+    yield Triple(node, LDES.versionOfPath, DCT.isVersionOf)
+    yield Triple(node, LDES.versionDeletePath, RDF.type)
+    yield Triple(node, LDES.versionDeleteObject, AS.Delete)
+    yield Triple(node, TREE.view, uris.events_page(1))

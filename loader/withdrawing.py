@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from loader.errors import MisuseError
@@ -73,7 +72,7 @@ def withdraw(out: Path, dataset: str, edition: str, number: int, reason: str, *,
         if history.withdrawal(version) is None:  # from here on it is gone for readers
             last = max(event.time for event in history.events)
             event = Event(WITHDRAWN, max(now(), last), version.iri, "", reason)
-            write_index(_without(history, version).with_more((), (event,)))
+            write_index(history.with_more((), (event,)))
         for path in holding:
             remove(path)
         for other in after:
@@ -82,12 +81,6 @@ def withdraw(out: Path, dataset: str, edition: str, number: int, reason: str, *,
         if history.folder(version).exists():
             shutil.rmtree(history.folder(version))
         return removed
-
-
-def _without(history: History, version: KeptVersion) -> History:
-    """Take out that versions after it followed on it: there is nothing left to compare them with."""
-    versions = [replace(one, previous=None) if one.previous == version.iri else one for one in history.versions]
-    return replace(history, versions=tuple(versions))
 
 
 def _found(history: History, release: Release, dataset: str, edition: str, number: int) -> KeptVersion:

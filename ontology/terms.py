@@ -59,6 +59,10 @@ class DCAT:
     startDate: Final = NamedNode("http://www.w3.org/ns/dcat#startDate")
     endDate: Final = NamedNode("http://www.w3.org/ns/dcat#endDate")
     accessService: Final = NamedNode("http://www.w3.org/ns/dcat#accessService")
+    version: Final = NamedNode("http://www.w3.org/ns/dcat#version")
+    hasVersion: Final = NamedNode("http://www.w3.org/ns/dcat#hasVersion")
+    hasCurrentVersion: Final = NamedNode("http://www.w3.org/ns/dcat#hasCurrentVersion")
+    previousVersion: Final = NamedNode("http://www.w3.org/ns/dcat#previousVersion")
 
 
 class DCT:
@@ -123,6 +127,17 @@ class FOAF:
     Document: Final = NamedNode("http://xmlns.com/foaf/0.1/Document")
     Organization: Final = NamedNode("http://xmlns.com/foaf/0.1/Organization")
     homepage: Final = NamedNode("http://xmlns.com/foaf/0.1/homepage")
+
+
+class LDES:
+    """Linked Data Event Streams, <https://w3id.org/ldes#>."""
+
+    NAMESPACE: Final = "https://w3id.org/ldes#"
+    EventStream: Final = NamedNode("https://w3id.org/ldes#EventStream")
+    timestampPath: Final = NamedNode("https://w3id.org/ldes#timestampPath")
+    versionOfPath: Final = NamedNode("https://w3id.org/ldes#versionOfPath")
+    versionDeletePath: Final = NamedNode("https://w3id.org/ldes#versionDeletePath")
+    versionDeleteObject: Final = NamedNode("https://w3id.org/ldes#versionDeleteObject")
 
 
 class ORG:
@@ -344,6 +359,20 @@ class VANN:
     NAMESPACE: Final = "http://purl.org/vocab/vann/"
     preferredNamespacePrefix: Final = NamedNode("http://purl.org/vocab/vann/preferredNamespacePrefix")
     preferredNamespaceUri: Final = NamedNode("http://purl.org/vocab/vann/preferredNamespaceUri")
+
+
+class TREE:
+    """TREE, <https://w3id.org/tree#>."""
+
+    NAMESPACE: Final = "https://w3id.org/tree#"
+    Node: Final = NamedNode("https://w3id.org/tree#Node")
+    GreaterThanOrEqualToRelation: Final = NamedNode("https://w3id.org/tree#GreaterThanOrEqualToRelation")
+    view: Final = NamedNode("https://w3id.org/tree#view")
+    member: Final = NamedNode("https://w3id.org/tree#member")
+    relation: Final = NamedNode("https://w3id.org/tree#relation")
+    node: Final = NamedNode("https://w3id.org/tree#node")
+    path: Final = NamedNode("https://w3id.org/tree#path")
+    value: Final = NamedNode("https://w3id.org/tree#value")
 
 
 class VOID:
