@@ -122,6 +122,11 @@ def version_answer(request: Request, serving: Serving, settings: Settings, path:
         return None if found is None else _send(request, serving, settings, found, history, match[2])
     if (match := _PATH.fullmatch(path)) is None:
         return None
+    return _below_version(request, serving, settings, match)
+
+
+def _below_version(request: Request, serving: Serving, settings: Settings, match: re.Match[str]) -> Response | None:
+    """Answer for a version, or an address below it."""
     history = history_beside(serving.release)
     version = history.find(unquote(match[1]), unquote(match[2]), int(match[3]))
     if version is None:
@@ -131,7 +136,7 @@ def version_answer(request: Request, serving: Serving, settings: Settings, path:
     event = history.withdrawal(version)
     if event is not None and part != "withdrawn":
         raise gone(kept, event)
-    if (file := _file(request, kept, unquote(match[5] or ""))) is not None:
+    if event is None and (file := _file(request, kept, unquote(match[5] or ""))) is not None:
         return file
     document = _document(kept, part)
     return None if document is None else _send(request, serving, settings, document, history, suffix)

@@ -201,7 +201,7 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         cells = _cells(mapping.main, tidied, is_published=is_published)
         declared = mapping.description.edition
         mapping = _dated(mapping, cells.rows, is_published=is_published)
-        mapping = numbered(mapping, shop.tables / mapping.name, shop.history, shop.earlier)
+        mapping = numbered(mapping, shop.tables / mapping.name, shop.history, shop.earlier, shop.uris)
         structure = derive_structure(mapping, cells.rows, shop.vocabulary.with_more(own), shop.uris)
         if structure is not None:
             members = {scheme: frozenset(codes) for scheme, codes in shop.code_lists.members.items()}

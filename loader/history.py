@@ -73,7 +73,7 @@ def policy_of(mapping: Mapping) -> str:
     return hashlib.sha256(json.dumps(asdict(mapping.policy), sort_keys=True, default=sorted).encode()).hexdigest()
 
 
-def numbered(mapping: Mapping, tables: Path, history: History, earlier: Release | None) -> Mapping:
+def numbered(mapping: Mapping, tables: Path, history: History, earlier: Release | None, uris: Uris) -> Mapping:
     """Give the mapping of a dataset the number of the version that its tables are; a code list has none.
 
     It is that of the current release, or of the edition's latest version, if that has the same content; else the next.
@@ -89,7 +89,7 @@ def numbered(mapping: Mapping, tables: Path, history: History, earlier: Release 
     for version in history.of(name):
         if version.content == content and (event := history.withdrawal(version)) is not None:
             raise ProblemsError([_withdrawn(mapping, version, event)])
-    current = _current(name, edition, earlier)
+    current = _current(name, edition, earlier, uris)
     number = max([version.number for version in known] + ([current[0]] if current else []), default=0)
     latest = next((version for version in known if version.number == number), None)
     if current is not None and current[1] == content:
@@ -100,9 +100,9 @@ def numbered(mapping: Mapping, tables: Path, history: History, earlier: Release 
     return replace(mapping, description=replace(mapping.description, version=number))
 
 
-def _current(name: str, edition: str, earlier: Release | None) -> tuple[int, str] | None:
-    """Give number and content of a dataset in the current release, if it is of this edition there."""
-    folders = earlier.manifest.folders if earlier is not None else ()
+def _current(name: str, edition: str, earlier: Release | None, uris: Uris) -> tuple[int, str] | None:
+    """Give number and content of a dataset in the current release, if edition and base are the same."""
+    folders = earlier.manifest.folders if earlier is not None and earlier.manifest.base_uri == uris.base else ()
     folder = next((one for one in folders if one.name == name and is_version(one)), None)
     if folder is None or split_version(folder.graph)[0] != edition:
         return None
