@@ -20,7 +20,8 @@ from endpoint.media import HTML, PAGE_FORMS, RDF_FORMS, Form
 from endpoint.pages import alternates, render
 from endpoint.problems import not_found
 from endpoint.results import write_graph
-from endpoint.versions import IMMUTABLE, counted, event_triples, moment, name_of, numbered_events
+from endpoint.version_documents import counted, event_triples, moment, name_of, numbered_events
+from endpoint.versions import IMMUTABLE
 from endpoint.words import date_text
 from loader.kept import CHANGES, PUBLISHED, RESTORED, history_beside, stream_triples
 from loader.uris import Uris

@@ -219,6 +219,7 @@ def record(release: Release, out: Path) -> History:
     """
     with explained(f"the versions of release {release.id} were not recorded; the next build does it"):
         history = read_history(out, release.manifest.base_uri)
+        _remove_abandoned(history)
         new = keep(release, history)
         last = max([event.time for event in history.events], default="")
         events = []
@@ -234,6 +235,14 @@ def record(release: Release, out: Path) -> History:
         history = history.with_more(new, tuple(events))
         write_index(history)
         return history
+
+
+def _remove_abandoned(history: History) -> None:
+    """Remove what processes that were killed left behind; nobody else is at work there."""
+    for directory in history.root.glob(f"*/*/{_STAGING}*"):
+        shutil.rmtree(directory, ignore_errors=True)
+    for file in history.root.glob(f".{INDEX}-*"):
+        file.unlink(missing_ok=True)
 
 
 def now() -> str:

@@ -409,7 +409,10 @@ def test_a_build_that_is_killed_after_the_swap_is_recorded_by_the_next(
         with pytest.raises(KeyboardInterrupt):
             publisher.publish(200)
     assert publisher.told() == [("published", 1)]
+    left = publisher.history().root / "tiny" / "2025-05" / ".staging-left"
+    left.mkdir()
     assert publisher.publish(300) == 3
+    assert not left.exists()
     assert publisher.told() == [("published", 1), ("published", 2), ("published", 3)]
 
 
