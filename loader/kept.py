@@ -219,3 +219,5 @@ def stream_triples(uris: Uris) -> Iterator[Triple]:
     yield Triple(node, LDES.versionDeletePath, RDF.type)
     yield Triple(node, LDES.versionDeleteObject, AS.Delete)
     yield Triple(node, TREE.view, uris.events_page(1))
+    yield Triple(uris.events_page(1), RDF.type, TREE.Node)
+    yield Triple(uris.events_page(1), RDFS.label, Literal("First page of the event stream", language="en"))
