@@ -207,6 +207,34 @@ def rollback(
 
 
 @app.command()
+def versions(
+    dataset: Annotated[str | None, typer.Argument(metavar="[DATASET]", help="Which; all datasets if none.")] = None,
+    out: Out = DEFAULT_OUT,
+) -> None:
+    """List the versions of datasets that were published, newest first, and what became of them."""
+    from loader.withdrawing import list_versions
+
+    for line in list_versions(out, dataset):
+        print(line)  # noqa: T201 - the result
+
+
+@app.command()
+def withdraw(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    edition: Annotated[str, typer.Argument(help="The edition, as in the version's address.")],
+    number: Annotated[int, typer.Argument(metavar="VERSION", help="The number of the version.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why: it is published. Repeat no figure in it.")],
+    out: Out = DEFAULT_OUT,
+    show: Annotated[bool, typer.Option("--show", help="Say what would be removed, and change nothing.")] = False,
+) -> None:
+    """Remove a version that should not have been published; its address answers 410 Gone."""
+    from loader.withdrawing import withdraw as run
+
+    for line in run(out, dataset, edition, number, reason, show=show):
+        print(line)  # noqa: T201 - the result
+
+
+@app.command()
 def tidy(
     dataset: Annotated[str, typer.Argument(help="The mapping folder whose tables to write.")],
     sources: Annotated[Path, typer.Option(metavar="DIR", help="Folder of published files.")],

@@ -23,6 +23,7 @@ from endpoint.completion import terms_answer
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
 from endpoint.exports import export
+from endpoint.feeds import feed_answer
 from endpoint.graph_store import graph_query, is_graph
 from endpoint.media import HTML, PROBLEM
 from endpoint.pages import render
@@ -172,6 +173,8 @@ class Endpoint:
         if path == "/data":
             return self._page(request, serving, "datasets.html", "Datasets")
         if (found := export(request, serving, self._settings)) is not None:
+            return found
+        if (found := feed_answer(request, serving, self._settings)) is not None:
             return found
         return dereference(request, serving, self._settings)
 

@@ -14,7 +14,7 @@ from pyoxigraph import Literal, NamedNode, Triple
 from endpoint.labels import LABELS
 from endpoint.quality import quality_parts
 from endpoint.source import page_query
-from ontology.terms import DQV, FOAF, QB, RDF, RDFS
+from ontology.terms import DCAT, DQV, FOAF, QB, RDF, RDFS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +83,9 @@ def graph(serving: Serving, description: Description, document: str) -> list[Tri
     triples = dict.fromkeys((*description.triples, *description.incoming))
     if DQV.QualityMetadata in description.types:
         triples.update(dict.fromkeys(serving.source.about(quality_parts(serving, description))))
+    if DCAT.Catalog in description.types:  # it announces the event stream
+        announced = [term for term in description.values(RDFS.seeAlso) if isinstance(term, NamedNode)]
+        triples.update(dict.fromkeys(serving.source.about(announced)))
     mentioned = {term for triple in triples for term in (triple.subject, triple.object) if isinstance(term, NamedNode)}
     triples.update(dict.fromkeys(serving.source.about(mentioned - {description.subject}, *LABELS)))
     if QB.Observation in description.types and not any(description.values(label) for label in LABELS):

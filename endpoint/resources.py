@@ -23,6 +23,7 @@ from endpoint.pages import alternates, render
 from endpoint.problems import bad_request, not_found
 from endpoint.results import write_graph
 from endpoint.site import node
+from endpoint.versions import dataset_links, version_answer
 from endpoint.views import view
 from ontology.terms import DCT
 
@@ -54,6 +55,8 @@ def dereference(request: Request, serving: Serving, settings: Settings) -> Respo
     path = raw_path(request)
     if (file := download(request, serving, path)) is not None:
         return file
+    if (version := version_answer(request, serving, settings, path)) is not None:
+        return version
     found = find(serving, path, request.query_params.get("uri"))
     if found is None:
         raise not_found(path)
@@ -123,6 +126,7 @@ def links_of(serving: Serving, found: Found, description: Description) -> list[s
     links += [
         link(term.value, rel="license") for term in description.values(DCT.license) if isinstance(term, NamedNode)
     ]
+    links += dataset_links(serving, found.subject)
     if description.has_more:
         joint = "&" if "?" in found.path else "?"
         links.append(link(f"{found.path}{joint}page={description.page + 1}", rel="next"))

@@ -33,6 +33,9 @@ from loader.errors import MisuseError, Problem, ProblemsError
 from loader.folder import CodeLists, Converted, Once, Workshop, convert_folder, shown_name, to_ntriples
 from loader.gate.discretion import discreet
 from loader.graphs import Added, add_file, check_names, find_graph_files, take_over_file
+from loader.history import keep as keep_versions
+from loader.history import policy_notes, policy_of, record, settled_history
+from loader.kept import History, history_beside
 from loader.mapping import CODES, find_folders, read_mapping, select
 from loader.provenance import agent_triples, commit_of
 from loader.quality import labels_of
@@ -102,6 +105,8 @@ class Work:
     once: Once
     common: str
     """Fingerprint of what all folders have in common."""
+    history: History
+    """The versions published so far."""
     previous: Release | None = None
     """The release that is current: unchanged folders are taken over, and small counts of others compared."""
     problems: list[Problem] = field(default_factory=list)
@@ -121,7 +126,8 @@ def check(plan: Plan, watcher: Watcher, earlier: Release | None = None) -> list[
         tempfile.TemporaryDirectory(prefix="dwpld-check-", ignore_cleanup_errors=True) as directory,
     ):
         try:
-            return _convert_all(replace(plan, is_fresh=True), Path(directory), watcher, earlier).problems
+            history = history_beside(earlier) if earlier is not None else History(Path(directory))
+            return _convert_all(replace(plan, is_fresh=True), Path(directory), watcher, earlier, history).problems
         except ProblemsError as error:
             return list(error.problems)
 
@@ -142,16 +148,21 @@ def build(plan: Plan, out: Path, watcher: Watcher, *, keep: int = KEEP, is_waiti
     build is at work there, unless this one is waiting for it.
     """
     with claimed(out, watcher.said if is_waiting else None), staging(out) as directory:
-        work = _convert_all(plan, directory, watcher, current_release(out, watcher))
+        history = settled_history(out, plan.base.rstrip("/"))
+        work = _convert_all(plan, directory, watcher, current_release(out, watcher), history)
         if work.problems:
             raise ProblemsError(work.problems)
         manifest = _store(work)
         manifest.write(directory / "manifest.json")
         stamp = manifest.created.replace(":", "").replace("-", "").removesuffix("+0000")
-        return swap_in(directory, out, f"{stamp}-{manifest.content_sha256[:12]}", keep)
+        name = f"{stamp}-{manifest.content_sha256[:12]}"
+        keep_versions(open_release(directory), history, name)
+        path = swap_in(directory, out, name, keep)
+        record(open_release(path), out)
+        return path
 
 
-def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Release | None = None) -> Work:
+def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Release | None, history: History) -> Work:
     """Convert the vocabulary and every folder chosen; after a problem the next folder is tried all the same."""
     uris = Uris.of(plan.base)
     if plan.sources is not None and not plan.sources.is_dir():
@@ -164,7 +175,7 @@ def _convert_all(plan: Plan, directory: Path, watcher: Watcher, previous: Releas
     code_lists.note(vocabulary.triples)
     once = Once(vocabulary.triples)
     common = common_fingerprint(uris, folders)
-    work = Work(plan, uris, directory, watcher, vocabulary, code_lists, once, common, previous)
+    work = Work(plan, uris, directory, watcher, vocabulary, code_lists, once, common, history, previous)
     for part in (*PARTS, "triples"):
         (directory / part).mkdir()
     for name, folder in folders.items():
@@ -190,6 +201,8 @@ def _convert(work: Work, name: str, folder: Path) -> Converted | Reusable:
     """Take a folder over from the release before, or convert it if anything it is made from has changed."""
     work.watcher.started(name)
     mapping = read_mapping(name, folder, work.uris)
+    for note in policy_notes(mapping, work.history):
+        work.watcher.said(note)
     found = find_published(mapping, work.plan.sources) if work.plan.sources is not None else []
     work.fingerprints[mapping.name] = fingerprint(work.common, mapping, found)
     work.once.next_folder(mapping.name)
@@ -262,6 +275,7 @@ def _workshop(work: Work, name: str) -> Workshop:
         cubes=work.directory / "cubes",
         sources=work.plan.sources,
         earlier=work.previous,
+        history=work.history,
         counted=lambda triples: work.watcher.counted(name, triples),
         said=work.watcher.said,
     )
@@ -486,7 +500,8 @@ def _report(converted: Converted, path: Path) -> None:
                 "left_out": reasons,
             }
         )
-    report = {"folder": converted.mapping.name, "rows": converted.rows, "files": files}
+    policy = policy_of(converted.mapping)
+    report = {"folder": converted.mapping.name, "rows": converted.rows, "policy_sha256": policy, "files": files}
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 

@@ -13,6 +13,7 @@ from pyoxigraph import Literal, NamedNode, Triple
 
 from loader.entry import THEMES, Contact, Series
 from loader.errors import Problem
+from loader.kept import stream_triples
 from loader.uris import slug
 from ontology.terms import ADMS, DCAT, DCT, FOAF, PROV, QB, RDF, RDFS, SD, SKOS, VCARD, XSD
 
@@ -255,6 +256,8 @@ def catalogue_triples(uris: Uris) -> Iterator[Triple]:
     yield Triple(agent, RDFS.label, english(TITLE))
     yield Triple(agent, FOAF.name, english(TITLE))
     yield Triple(agent, RDFS.comment, english(ABOUT_US))
+    yield Triple(node, RDFS.seeAlso, uris.events())
+    yield from stream_triples(uris)
     yield from _service(uris)
 
 

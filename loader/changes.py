@@ -122,12 +122,13 @@ def _shown(term: Term | None) -> str:
 
 def json_text(comparison: Comparison) -> str:
     """Give every change as JSON; values are written as in N-Triples, null where there is none."""
-    folders = [_json_folder(folder) for folder in comparison.folders]
+    folders = [json_folder(folder) for folder in comparison.folders]
     document = {"before": comparison.before.id, "after": comparison.after.id, "folders": folders}
     return json.dumps(document, indent=1, ensure_ascii=False)
 
 
-def _json_folder(folder: FolderChanges) -> dict[str, object]:
+def json_folder(folder: FolderChanges, limit: int | None = None) -> dict[str, object]:
+    """Give what changed in a folder for JSON: all counts, and of each sort and kind all changes, or so many."""
     counts: dict[str, dict[str, int]] = {}
     for (sort, kind), count in folder.counts().items():
         counts.setdefault(sort, {})[kind] = count
@@ -138,7 +139,7 @@ def _json_folder(folder: FolderChanges) -> dict[str, object]:
         "counts": counts,
         "notes": list(folder.notes),
         "other_triples": folder.triples,
-        "changes": [_json_change(change) for change in folder.changes()],
+        "changes": [_json_change(change) for change in (folder if limit is None else folder.head(limit)).changes()],
     }
 
 
@@ -160,9 +161,16 @@ def change_triples(comparison: Comparison) -> Iterator[Triple]:
     time = Literal(comparison.after.manifest.created, datatype=XSD.dateTime)
     for folder in comparison.folders:
         node = uris.changes(folder.node, comparison.before.id, comparison.after.id)
-        yield from _set_triples(folder, node, time, uris)
-        for number, change in enumerate(folder.changes(), 1):
-            yield from _change_triples(change, node, number, time, uris)
+        yield from folder_triples(folder, node, time, uris)
+
+
+def folder_triples(
+    folder: FolderChanges, node: NamedNode, time: Literal, uris: Uris, limit: int | None = None
+) -> Iterator[Triple]:
+    """Yield a change set of that name and its changes; of each sort and kind all, or so many."""
+    yield from _set_triples(folder, node, time, uris)
+    for number, change in enumerate((folder if limit is None else folder.head(limit)).changes(), 1):
+        yield from _change_triples(change, node, number, time, uris)
 
 
 def _set_triples(folder: FolderChanges, node: NamedNode, time: Literal, uris: Uris) -> Iterator[Triple]:

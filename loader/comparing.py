@@ -158,6 +158,22 @@ def compare(before: Release, after: Release) -> Comparison:
     return Comparison(before, after, tuple(folder for folder in settled if folder.is_anything))
 
 
+def compare_dataset(before: Release, after: Release, name: str) -> FolderChanges:
+    """Compare a dataset that both releases have, but for what is said of the version itself and of its quality."""
+    old, new = before.manifest.folder(name), after.manifest.folder(name)
+    assert old is not None, "the dataset is in the release before"
+    assert new is not None, "the dataset is in the release"
+    found = _compare_folder(before, after, old, new, Uris(after.manifest.base_uri))
+    own = tuple(f"<{iri}".encode() for iri in (old.graph, new.graph, f"{found.changes.node.value}/quality"))
+    gone, come = (frozenset(line for line in lines if not _names(line, own)) for lines in (found.gone, found.come))
+    return _settle(replace(found, gone=gone, come=come))
+
+
+def _names(line: bytes, starts: tuple[bytes, ...]) -> bool:
+    """Tell whether a triple is about something, or says something of it, whose address begins so."""
+    return line.startswith(starts) or line.rpartition(b" ")[2].startswith(starts)
+
+
 Pair = tuple["FolderRecord | None", "FolderRecord | None"]
 
 

@@ -23,6 +23,7 @@ from loader.gate import check_gate
 from loader.gate.layout import read_layout
 from loader.gate.personal import check_texts
 from loader.gate.policy import Layout
+from loader.history import numbered
 from loader.integrity import LINE, check_cube, read_cells
 from loader.keyed import promised_key
 from loader.markers import take_out_markers
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pyoxigraph import NamedNode
 
     from loader.integrity import Cells
+    from loader.kept import History
     from loader.mapping import Mapping, TableMapping
     from loader.release import CubeRecord, Release
     from loader.uris import Uris
@@ -155,6 +157,8 @@ class Workshop:
     sources: Path | None
     earlier: Release | None
     """The release that is current, with which small counts are compared."""
+    history: History
+    """The versions published under this base, withdrawn ones too."""
     counted: Callable[[int], None]
     """Is told how many more triples are written."""
     said: Callable[[str], None]
@@ -197,6 +201,7 @@ def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
         cells = _cells(mapping.main, tidied, is_published=is_published)
         declared = mapping.description.edition
         mapping = _dated(mapping, cells.rows, is_published=is_published)
+        mapping = numbered(mapping, shop.tables / mapping.name, shop.history, shop.earlier, shop.uris)
         structure = derive_structure(mapping, cells.rows, shop.vocabulary.with_more(own), shop.uris)
         if structure is not None:
             members = {scheme: frozenset(codes) for scheme, codes in shop.code_lists.members.items()}

@@ -201,13 +201,17 @@ def rollback(out: Path, id: str | None = None, *, show: bool = False) -> Path:  
 
     Raises MisuseError if there is none, if it is damaged, or if a build is at work.
     """
+    from loader.history import keep_before_rollback, record  # reads tables, which a list of releases need not
+
     if show:
         return _target(out, id)
     list_releases(out)  # before a lock is put where nothing was ever built
     with claimed(out), explained("nothing was changed"):
         target = _target(out, id)
         if target != current(out):
+            keep_before_rollback(target, out)
             make_current(target, out)
+            record(open_release(target), out)
         return target
 
 
@@ -316,7 +320,7 @@ def swap_in(staged: Path, out: Path, name: str, keep: int = KEEP) -> Path:
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     final = next(path for path in map((out / RELEASES).joinpath, names) if not path.exists())  # in one second, several
     previous = current(out)
-    _sync(staged)
+    flush(staged)
     staged.rename(final)
     try:
         _sync_directory(final.parent)
@@ -382,7 +386,7 @@ def remove(release: Path) -> None:
     shutil.rmtree(going, ignore_errors=True)
 
 
-def _sync(directory: Path) -> None:
+def flush(directory: Path) -> None:
     """Flush every file below a directory, and the directories, to disk, so that no rename outruns its content."""
     for folder, _, files in os.walk(directory, topdown=False):
         for name in files:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from loader.kept import is_version, split_version
 from loader.mapping import CODES
 from loader.release import file_record
 
@@ -40,7 +41,7 @@ class Reusable:
     """A folder whose part of an earlier release still holds."""
 
     mapping: Mapping
-    """With the edition that the earlier release gave it."""
+    """With the edition and version that the earlier release gave it."""
     record: FolderRecord
     release: Path
     """Directory of the earlier release."""
@@ -105,7 +106,8 @@ def find_reusable(mapping: Mapping, fingerprint: str, previous: Release | None) 
     if damaged:
         log.warning("%s: %s is damaged in release %s; converting again", mapping.name, damaged[0], previous.id)
         return None
-    dated = replace(mapping.description, edition=record.edition)
+    version = split_version(record.graph)[1] if is_version(record) else mapping.description.version
+    dated = replace(mapping.description, edition=record.edition, version=version)
     return Reusable(replace(mapping, description=dated), record, previous.path)
 
 

@@ -115,6 +115,46 @@ class Uris:
         """`{version}/build`: the making of a version of a dataset."""
         return NamedNode(f"{version.value}/build")
 
+    def versions(self, dataset: str) -> NamedNode:
+        """`/data/{ds}/versions`: all versions of a dataset."""
+        return self.node(f"data/{dataset}/versions")
+
+    def version_file(self, version: NamedNode, file: str) -> NamedNode:
+        """`{version}/{file}`: a file of one version of a dataset."""
+        return NamedNode(f"{version.value}/{quote(file, safe='')}")
+
+    def version_changes(self, version: NamedNode) -> NamedNode:
+        """`{version}/changes`: what changed since the version before."""
+        return NamedNode(f"{version.value}/changes")
+
+    def restored(self, version: NamedNode, number: int) -> NamedNode:
+        """`{version}/restored/{n}`: that a version was made current again, for the n-th time."""
+        return NamedNode(f"{version.value}/restored/{number}")
+
+    def withdrawn(self, version: NamedNode) -> NamedNode:
+        """`{version}/withdrawn`: that a version was withdrawn."""
+        return NamedNode(f"{version.value}/withdrawn")
+
+    def events(self) -> NamedNode:
+        """`/events`: the event stream of versions."""
+        return self.node("events")
+
+    def events_page(self, number: int) -> NamedNode:
+        """`/events/{n}`: a page of the event stream, the oldest first."""
+        return self.node(f"events/{number}")
+
+    def releases(self) -> NamedNode:
+        """`/releases`: what each release changed."""
+        return self.node("releases")
+
+    def release(self, release: str) -> NamedNode:
+        """`/releases#{id}`: what one release changed."""
+        return self.part(self.releases(), release)
+
+    def releases_feed(self) -> NamedNode:
+        """`/releases.atom`: the feed of releases."""
+        return self.node("releases.atom")
+
     def part(self, whole: NamedNode, name: str) -> NamedNode:
         """`{whole}#{name}`: something that is described with its whole."""
         return NamedNode(f"{whole.value}#{name}")

@@ -63,7 +63,9 @@ class DCAT:
     inSeries: Final = NamedNode("http://www.w3.org/ns/dcat#inSeries")
     version: Final = NamedNode("http://www.w3.org/ns/dcat#version")
     isVersionOf: Final = NamedNode("http://www.w3.org/ns/dcat#isVersionOf")
+    hasVersion: Final = NamedNode("http://www.w3.org/ns/dcat#hasVersion")
     hasCurrentVersion: Final = NamedNode("http://www.w3.org/ns/dcat#hasCurrentVersion")
+    previousVersion: Final = NamedNode("http://www.w3.org/ns/dcat#previousVersion")
     compressFormat: Final = NamedNode("http://www.w3.org/ns/dcat#compressFormat")
     themeTaxonomy: Final = NamedNode("http://www.w3.org/ns/dcat#themeTaxonomy")
 
@@ -150,6 +152,17 @@ class HYDRA:
     nextPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#nextPage")
     previousPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#previousPage")
     next: Final = NamedNode("http://www.w3.org/ns/hydra/core#next")
+
+
+class LDES:
+    """Linked Data Event Streams, <https://w3id.org/ldes#>."""
+
+    NAMESPACE: Final = "https://w3id.org/ldes#"
+    EventStream: Final = NamedNode("https://w3id.org/ldes#EventStream")
+    timestampPath: Final = NamedNode("https://w3id.org/ldes#timestampPath")
+    versionOfPath: Final = NamedNode("https://w3id.org/ldes#versionOfPath")
+    versionDeletePath: Final = NamedNode("https://w3id.org/ldes#versionDeletePath")
+    versionDeleteObject: Final = NamedNode("https://w3id.org/ldes#versionDeleteObject")
 
 
 class ORG:
@@ -371,6 +384,20 @@ class VANN:
     NAMESPACE: Final = "http://purl.org/vocab/vann/"
     preferredNamespacePrefix: Final = NamedNode("http://purl.org/vocab/vann/preferredNamespacePrefix")
     preferredNamespaceUri: Final = NamedNode("http://purl.org/vocab/vann/preferredNamespaceUri")
+
+
+class TREE:
+    """TREE, <https://w3id.org/tree#>."""
+
+    NAMESPACE: Final = "https://w3id.org/tree#"
+    Node: Final = NamedNode("https://w3id.org/tree#Node")
+    GreaterThanOrEqualToRelation: Final = NamedNode("https://w3id.org/tree#GreaterThanOrEqualToRelation")
+    view: Final = NamedNode("https://w3id.org/tree#view")
+    member: Final = NamedNode("https://w3id.org/tree#member")
+    relation: Final = NamedNode("https://w3id.org/tree#relation")
+    node: Final = NamedNode("https://w3id.org/tree#node")
+    path: Final = NamedNode("https://w3id.org/tree#path")
+    value: Final = NamedNode("https://w3id.org/tree#value")
 
 
 class VCARD:

@@ -125,6 +125,7 @@ def test_a_change_gives_what_a_fresh_build_gives(change: str, changed: str, tmp_
     """The two share a supplier, whose label only alpha's graph has: when alpha changes it, beta must state its own."""
     mappings, out = write_mappings(tmp_path), tmp_path / "out"
     make(mappings, out)
+    shutil.copytree(out, tmp_path / "fresh", symlinks=True)  # with the history that numbers its versions
     CHANGES[change](mappings / changed)
     release, taken = make(mappings, out)
     fresh, none_taken = make(mappings, tmp_path / "fresh", is_fresh=True)
