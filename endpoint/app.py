@@ -38,15 +38,15 @@ from endpoint.openapi import OPENAPI, described
 from endpoint.openapi import PATH as DESCRIPTION
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
+from endpoint.query_page import PATH as SPARQL
 from endpoint.resources import dereference
-from endpoint.serving import Serving, Shelf, query_threads
+from endpoint.serving import Serving, Shelf
+from endpoint.sparql import CUT_HEADER, evaluated, refused_method, sparql
 from endpoint.sparql import METHODS as SPARQL_METHODS
-from endpoint.sparql import PATH as SPARQL
-from endpoint.sparql import evaluated, refused_method, sparql
+from endpoint.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from concurrent.futures import Executor
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,12 +56,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLICY: Final = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+EXPOSED: Final = ("Link", "ETag", "Vary", "Content-Type", "Location", "Retry-After", "X-Request-Id", CUT_HEADER)
 HEADERS: Final = {
     "Content-Security-Policy": POLICY + "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Link, ETag, Vary, Content-Type, Location, X-Request-Id",
+    "Access-Control-Expose-Headers": ", ".join(EXPOSED),
 }
 PREFLIGHT: Final = {
     "Access-Control-Allow-Headers": "Accept, Content-Type, If-None-Match",
@@ -130,11 +131,16 @@ class Endpoint:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._shelf = Shelf(settings.release, settings.open_engine)
-        self._threads: Executor = query_threads(settings.query_threads)
+        self._workers = Workers(settings, self._shelf)
 
-    def close(self) -> None:
-        """Let queries end that are under way, and take no more."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Have worker processes."""
+        self._workers.start()
+        try:
+            yield
+        finally:
+            await self._workers.stop()
 
     async def respond(self, request: Request) -> Response:
         """Answer any request."""
@@ -149,13 +155,13 @@ class Endpoint:
         if path == SPARQL:
             if request.method not in SPARQL_METHODS:
                 raise refused_method(request.method)
-            return await sparql(request, self._shelf.current(), self._settings, self._threads)
+            return await sparql(request, self._shelf, self._settings, self._workers)
         if request.method not in READ_METHODS:
             detail = f"{request.method} is not allowed: this site can only be read"
             raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(READ_METHODS)})
         if is_graph(path):
-            serving = self._shelf.current()
-            return await evaluated(request, serving, self._settings, self._threads, graph_query(request, serving))
+            query = graph_query(request, await self._shelf.latest(), self._settings.max_rows)
+            return await evaluated(request, self._shelf, self._settings, self._workers, query)
         return await run_in_threadpool(self._read, request, path)
 
     def _read(self, request: Request, path: str) -> Response:
@@ -228,8 +234,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        endpoint.close()
+        async with endpoint.running():
+            yield
 
     app = FastAPI(title=settings.title, openapi_url=None, lifespan=lifespan)
     app.add_middleware(Common)

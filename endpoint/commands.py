@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
+import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,14 +30,15 @@ def serve(release: Path, host: str, port: int, engine: str = "duckdb", master: s
     import uvicorn
 
     from endpoint.app import create_app
-    from endpoint.cubes.engine import engine_named
-    from endpoint.settings import Settings
+    from endpoint.settings import from_environment
 
-    app = create_app(Settings(release=release, open_engine=engine_named(engine, master)))
+    settings = replace(from_environment(release, os.environ), engine=engine, spark_master=master or "")
+    app = create_app(settings)
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     print(f"serving {release} at http://{shown}:{listening.getsockname()[1]}/", file=sys.stderr, flush=True)  # noqa: T201
-    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=10)
+    patience_s = math.ceil(settings.timeout_s) + 2  # queries that run when the server is told to end may end
+    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=patience_s)
     server = uvicorn.Server(config)
 
     def stop(*_: object) -> None:
@@ -89,7 +93,7 @@ def query(
     serving = open_serving(release, engine_named(engine, master))
 
     def run() -> None:
-        from endpoint.sparql import explained
+        from endpoint.evaluation import explained
 
         analysis = analyse(text)
         scope = Scope.STATED if analysis.has_dataset else Scope.UNION
@@ -105,7 +109,7 @@ def query(
     except RequestError as error:
         raise _problem(source, error.detail) from error
     except SyntaxError as error:
-        from endpoint.sparql import syntax_text
+        from endpoint.evaluation import syntax_text
 
         raise _problem(source, syntax_text(str(error), text)) from error
     sys.stdout.flush()

@@ -51,8 +51,10 @@ def limits(settings: Settings) -> tuple[Limit, ...]:
     return (
         Limit("Length of a query", f"{settings.max_query_bytes:,} bytes"),
         Limit("Levels of nesting", f"{MAX_NESTING}"),
-        Limit("Rows shown on this page", f"{settings.html_rows:,}; downloads have every row"),
-        Limit("Queries answered at the same time", f"{settings.query_threads}; others wait"),
+        Limit("Time for a query", f"{settings.timeout_s:g} seconds"),
+        Limit("Memory for a query", f"{settings.max_memory_bytes / 2**20:,.0f} MiB"),
+        Limit("Rows or triples of a result", f"{settings.max_rows:,}"),
+        Limit("Rows shown on this page", f"{settings.html_rows:,}"),
         Limit("Length of an address that holds a query", f"{LONGEST_ADDRESS:,} characters; longer queries go by POST"),
     )
 

@@ -32,10 +32,14 @@ def is_graph(path: str) -> bool:
     return path == PLACE or _DIRECT.fullmatch(path) is not None
 
 
-def graph_query(request: Request, serving: Serving) -> Query:
+def graph_query(request: Request, serving: Serving, max_triples: int) -> Query:
     """Give the query for the triples of the graph that a request names. Raises RequestError if there is none."""
     path = request.url.path
     graph = _named(request) if path == PLACE else serving.site.iri(path)
+    quads = serving.release.manifest.quads
+    if (sum(quads.values()) if graph is None else quads.get(graph, 0)) > max_triples:
+        detail = f"The graph has more than {max_triples:,} triples: take it from the dumps, /dumps/{{name}}.nt.gz"
+        raise bad_request(detail)
     if graph is None:
         return _query("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }", Scope.UNION)
     if graph not in named_graphs(serving.release):

@@ -23,9 +23,9 @@ from endpoint.dumps import ALL, TYPES
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.graph_store import PLACE as GRAPHS
 from endpoint.media import ASSET_TYPES, CSV, HTML, PAGE_FORMS, PROBLEM, RDF_FORMS, RESULT_FORMS, Form
+from endpoint.query_page import PATH as SPARQL
 from endpoint.sparql import FORM_BODY, QUERY_BODY
 from endpoint.sparql import METHODS as SPARQL_METHODS
-from endpoint.sparql import PATH as SPARQL
 from loader.dumps import dump_names
 
 if TYPE_CHECKING:

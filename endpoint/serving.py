@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import traceback
@@ -81,6 +82,11 @@ class Shelf:
                 self._move(real)
         return self._serving
 
+    async def latest(self) -> Serving:
+        """Give the same without holding up the event loop while a release is opened."""
+        has_moved = self._path.resolve() not in (self._serving.release.path, self._refused)
+        return await asyncio.to_thread(self.current) if has_moved else self._serving
+
     def _move(self, real: Path) -> None:
         if real in (self._serving.release.path, self._refused):
             return  # another request was quicker
@@ -93,13 +99,16 @@ class Shelf:
             log.error("release %s cannot be served, staying with %s: %s", real, self._serving.release.id, error)
 
 
-def open_serving(path: Path, open_engine: OpenEngine = DuckEngine) -> Serving:
-    """Open a release. Raises MisuseError if there is none, or the engine cannot be used."""
+def open_serving(path: Path, open_engine: OpenEngine = DuckEngine, grown: Callable[[], None] = lambda: None) -> Serving:
+    """Open a release. Raises MisuseError if there is none, or the engine cannot be used.
+
+    `grown` is told when more of the release has come into memory, to stay there.
+    """
     release = open_release(path)
     base = release.manifest.base_uri
     columns = open_columns(release, open_engine)
     store = release.store()
-    source = StoreSource(store, base) if columns is None else CubeSource(store, columns, base, whole_of(release))
+    source = StoreSource(store, base) if columns is None else CubeSource(store, columns, base, whole_of(release, grown))
     return Serving(release, source, Site(base))
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Final
 
-from endpoint.cubes.engine import DuckEngine
+from endpoint.cubes.engine import DUCKDB, engine_named
+from loader.errors import MisuseError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from endpoint.cubes.engine import OpenEngine
+
+PREFIX: Final = "DWPLD_"
+COMMAND_LINE: Final = frozenset({"release", "engine", "spark_master"})
+"""Settings that the command line takes, and looks for in the environment itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +31,52 @@ class Settings:
     """Who publishes the site, in the footer of every page."""
     max_query_bytes: int = 262_144
     """Longest query text accepted, in bytes of UTF-8; a longer one is refused with 413."""
-    query_threads: int = 4
-    """Queries answered at the same time; others wait."""
     html_rows: int = 1_000
-    """Most rows of a query result shown on its HTML page, which says so; other formats give every row."""
-    open_engine: OpenEngine = DuckEngine
-    """What runs the SQL about cubes; `--engine` on the command line."""
+    """Most rows of a query result shown on its HTML page, which says so."""
+    engine: str = DUCKDB
+    """What runs the SQL about cubes: `duckdb` or `spark`."""
+    spark_master: str = ""
+    """Address of the Spark cluster; empty for what Spark's own configuration names."""
+    workers: int = 0
+    """Processes that answer queries; 0 for one more than there are processors."""
+    timeout_s: float = 10.0
+    """Longest time one query may take once it has begun; then it is stopped, with 503."""
+    max_memory_bytes: int = 1_073_741_824
+    """Most memory one query may take; beyond it the query ends with 400."""
+    max_rows: int = 100_000
+    """Most rows or triples of a result; more are cut off, which the answer says, or refused with 400."""
+    max_waiting: int = 64
+    """Queries that may wait for a worker; more are refused with 503."""
+    max_waiting_each: int = 16
+    """Queries of one client that may wait; more are refused with 429."""
+    max_wait_s: float = 30.0
+    """Longest time a query may wait; then it is refused with 503."""
+
+    @property
+    def open_engine(self) -> OpenEngine:
+        """What opens the columns of a release."""
+        return engine_named(self.engine, self.spark_master or None)
+
+
+def from_environment(release: Path, environment: Mapping[str, str]) -> Settings:
+    """Read what has no option of `serve` from `DWPLD_` and its name in capitals. Raises MisuseError if it cannot be."""
+    found: dict[str, str | float] = {}
+    for setting in fields(Settings):
+        name = f"{PREFIX}{setting.name.upper()}"
+        if setting.name not in COMMAND_LINE and name in environment:
+            found[setting.name] = _value(name, environment[name], setting.default)
+    return replace(Settings(release), **found)  # type: ignore[arg-type]
+
+
+def _value(name: str, text: str, default: object) -> str | float:
+    if isinstance(default, str):
+        return text
+    is_whole = isinstance(default, int)
+    try:
+        value = int(text) if is_whole else float(text)
+    except ValueError:
+        value = -1
+    if not (value > 0 or (value == 0 and default == 0)) or value == float("inf"):
+        message = f"{name}={text[:40]} is not a {'whole ' if is_whole else ''}number greater than 0"
+        raise MisuseError(message)
+    return value

@@ -1,50 +1,44 @@
 """`/sparql`: the query side of the SPARQL 1.1 Protocol, and a page to ask from.
 
-Every result is written whole before its first byte is sent, so that what goes wrong is still an error and never a
-cut-off answer. Nothing over HTTP writes.
+A query is accepted here, in the server, and answered in a worker process (`endpoint.evaluation`). Every result is
+written whole before its first byte is sent, so that what goes wrong is still an error and never half an answer. Nothing
+over HTTP writes.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlencode
 
-from pyoxigraph import NamedNode, QueryBoolean, QuerySolutions
-from starlette.responses import PlainTextResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse, Response
 
-from endpoint.answers import answer, choose_form, entity_tag, link, problem
-from endpoint.catalogue import examples
-from endpoint.editor import LONGEST_ADDRESS, assets, example_groups, limits, shared_link
+from endpoint.answers import COMPRESS_FROM, answer, choose_form, entity_tag, is_current, link, problem
 from endpoint.guard import Analysis, analyse
-from endpoint.media import HTML, RDF_FORMS
-from endpoint.pages import Reader, Shown, alternates, render
+from endpoint.jobs import Job
+from endpoint.media import HTML, JSON, RDF_FORMS
 from endpoint.problems import RequestError, bad_request
-from endpoint.results import forms_of_query, ordered, write_answer, write_graph
+from endpoint.query_page import PATH, form_page
+from endpoint.results import forms_of_query, write_graph
 from endpoint.service_description import service_description
-from endpoint.serving import contained
 from endpoint.site import node
-from endpoint.snippets import snippets
-from endpoint.source import Dataset, Explained, Scope
+from endpoint.source import Dataset, Scope
+from endpoint.workers import GoneError, client_name, unless_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from concurrent.futures import Executor
+    from collections.abc import Sequence
 
+    from pyoxigraph import NamedNode
     from starlette.requests import Request
-    from starlette.responses import Response
 
-    from endpoint.media import Form
-    from endpoint.serving import Serving
+    from endpoint.serving import Serving, Shelf
     from endpoint.settings import Settings
+    from endpoint.workers import Workers
 
-PATH: Final = "/sparql"
 METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
 FORM_BODY: Final = "application/x-www-form-urlencoded"
 QUERY_BODY: Final = "application/sparql-query"
@@ -52,10 +46,15 @@ UPDATE_BODY: Final = "application/sparql-update"
 READ_ONLY: Final = "This service is read-only: it takes queries, and no updates"
 BODY_OVERHEAD: Final = 4
 """A form body may be this many times as long as the query in it: percent-encoding takes three bytes for one."""
-_UNKNOWN_FUNCTION: Final = re.compile(r"The custom function (<.*>) is not supported")
-_POSITION: Final = re.compile(r"error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
 
-T = TypeVar("T")
+LONG: Final = 4_000
+"""Characters from which looking at a query would hold up the event loop for more than a millisecond or two."""
+CUT_HEADER: Final = "X-SPARQL-MaxRows"
+"""Says, on a result that is cut, after how many rows."""
+CLIENT_GONE: Final = 499
+"""For the log only: nobody is there to read it."""
+SHOWN_WITH_QUERY: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+"""Errors that a person is told beside the query, to change it or try again."""
 
 Parameters = list[tuple[str, str]]
 
@@ -77,45 +76,36 @@ class Query:
         return hashlib.sha256(repr((self.text, self.scope)).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A result as its page shows it."""
-
-    columns: list[str]
-    rows: list[list[Shown | None]]
-    total: int
-    truth: bool | None = None
-    form: str = "SELECT"
-    """Form of the query."""
-
-    @property
-    def is_cut(self) -> bool:
-        """True if the page does not show every row."""
-        return len(self.rows) < self.total
-
-
-async def sparql(request: Request, serving: Serving, settings: Settings, threads: Executor) -> Response:
+async def sparql(request: Request, shelf: Shelf, settings: Settings, workers: Workers) -> Response:
     """Answer a request to the query service. Raises RequestError if it is refused."""
     parameters = await read_parameters(request, settings)
     texts = [value for name, value in parameters if name == "query"]
     if not texts and request.method != "POST" and not parameters_beyond(parameters):
-        return bare(request, serving, settings)
+        return await run_in_threadpool(bare, request, await shelf.latest(), settings)
     try:
-        query = accept_query(texts, parameters, settings, is_get=request.method != "POST")
-        return await evaluated(request, serving, settings, threads, query)
+        accept = partial(accept_query, texts, parameters, settings, is_get=request.method != "POST")
+        is_long = sum(map(len, texts)) > LONG
+        query = await run_in_threadpool(accept) if is_long else accept()
+        return await evaluated(request, shelf, settings, workers, query)
     except RequestError as error:
-        if error.status != HTTPStatus.BAD_REQUEST:
+        if error.status not in SHOWN_WITH_QUERY:
             raise
-        page = partial(form_page, request, serving, settings, query=texts[0] if texts else "", error=error.detail)
+        text, serving = texts[0] if texts else "", await shelf.latest()
+        page = partial(form_page, address_of(request), serving, settings, query=text, error=error.detail)
         return problem(request, error, page)
 
 
-async def evaluated(
-    request: Request, serving: Serving, settings: Settings, threads: Executor, query: Query
-) -> Response:
-    """Answer an accepted query in a query thread."""
-    work = partial(run, request, serving, settings, query)
-    return await asyncio.get_running_loop().run_in_executor(threads, contained, work)
+async def evaluated(request: Request, shelf: Shelf, settings: Settings, workers: Workers, query: Query) -> Response:
+    """Have an accepted query answered, as long as the client is there. Raises RequestError if that is refused."""
+    try:
+        return await unless_gone(request, run(request, shelf, settings, workers, query))
+    except GoneError:
+        return Response(status_code=CLIENT_GONE)
+
+
+def address_of(request: Request) -> str:
+    """Give the address of the query service, as the client reached it."""
+    return f"{str(request.base_url).rstrip('/')}{PATH}"
 
 
 def parameters_beyond(parameters: Parameters) -> bool:
@@ -210,112 +200,28 @@ def graphs(parameters: Parameters, wanted: str) -> tuple[NamedNode, ...]:
     return tuple(found)
 
 
-def run(request: Request, serving: Serving, settings: Settings, query: Query) -> Response:
-    """Answer an accepted query; called in a query thread, where everything the engine makes also ends."""
+async def run(request: Request, shelf: Shelf, settings: Settings, workers: Workers, query: Query) -> Response:
+    """Have an accepted query answered by a worker, unless the client has the answer already."""
+    client = client_name(request)
     if query.is_explained:
-        return PlainTextResponse(explained(understood(serving.source.explain, query)), headers={"Vary": "Accept"})
-    forms = forms_of_query(query.analysis.form)
-    form = choose_form(request, (*forms, HTML))
-    tag = entity_tag(serving, form, query.key) if query.is_get and query.analysis.is_repeatable else None
+        job = Job(query.text, query.scope, query.analysis, JSON.suffix, is_explained=True)
+        _, reply = await workers.answer(client, job)
+        return PlainTextResponse(reply.body, headers={"Vary": "Accept"})
+    form = choose_form(request, (*forms_of_query(query.analysis.form), HTML))
+    key = f"{query.key} {settings.max_rows}"
+    has_tag = query.is_get and query.analysis.is_repeatable
     links = [link("/", rel="collection")]
-    if form == HTML:
-        return answer(request, form, tag, links, lambda: result_page(request, serving, settings, query))
-    return answer(request, form, tag, links, lambda: evaluate(serving, query, form))
-
-
-def evaluate(serving: Serving, query: Query, form: Form) -> bytes:
-    """Run a query and write its answer. Raises RequestError if the engine does not understand it."""
-    found = understood(serving.source.answer, query)
-    return write_answer(found, form, query.analysis.variables, serving.prefixes)
-
-
-def understood(ask: Callable[[str, Dataset | Scope], T], query: Query) -> T:
-    """Ask a query. Raises RequestError if the engine does not understand it."""
-    try:
-        return ask(query.text, query.scope)
-    except SyntaxError as error:
-        raise bad_request(syntax_text(str(error), query.text)) from error
-    except RuntimeError as error:
-        if (function := _UNKNOWN_FUNCTION.search(str(error))) is None:
-            raise
-        detail = f"There is no function {function[1]} here; the functions are those of SPARQL 1.1 and the casts of XSD"
-        raise bad_request(detail) from error
-
-
-def explained(found: Explained) -> str:
-    """Say how a query is answered: what the columns were asked, and what the store is then."""
-    parts = [f"# {patterns}\n# {rows:,} rows\n{sql}\n" for patterns, sql, rows in found.stars]
-    return "\n".join([*parts, found.query or "# A store answers the query as it is."]) + "\n"
-
-
-def syntax_text(message: str, text: str) -> str:
-    """Say where a query goes wrong, and at what; of what the engine would have understood, only what is a sentence."""
-    match = _POSITION.match(message)
-    if match is None:
-        return f"The query cannot be read: {message}"
-    line, column = int(match[1]), int(match[2])
-    reasons = [part.strip() for part in match[3].split(", ")]
-    prose = [part for part in reasons if re.fullmatch(r"[A-Z][a-z]+ [A-Za-z ]+", part)]
-    lines = text.splitlines() or [""]
-    rest = lines[line - 1][column - 1 :].split() if line <= len(lines) else []
-    is_end = not rest and not "".join(lines[line:]).strip()
-    near = f"near '{rest[0][:40]}'" if rest else "at the end of the query" if is_end else "at the end of the line"
-    return f"Syntax error at line {line}, column {column}, {near}{': ' if prose else ''}{'; '.join(prose)}"
-
-
-def result_page(request: Request, serving: Serving, settings: Settings, query: Query) -> bytes:
-    """Make the page of a result: a table with links and labels, and the way to the other forms."""
-    found = understood(serving.source.answer, query)
-    limit, form = settings.html_rows, query.analysis.form
-    if isinstance(found, QueryBoolean):
-        result = Result([], [], 0, bool(found), form)
-    else:
-        if isinstance(found, QuerySolutions):
-            columns = ordered(found, query.analysis.variables)
-            names = [column.value for column in columns]
-            rows = ([row[column] for column in columns] for row in found)
-        else:
-            names = ["subject", "predicate", "object"]
-            rows = ([triple.subject, triple.predicate, triple.object] for triple in found)
-        first = list(islice(rows, limit))
-        total = len(first) + sum(1 for _ in rows)
-        reader = Reader(serving, {term for row in first for term in row if term is not None})
-        shown = [[reader.show(term) if term is not None else None for term in row] for row in first]
-        result = Result(names, shown, total, form=form)
-    return form_page(request, serving, settings, query=query.text, result=result)
-
-
-def form_page(
-    request: Request,
-    serving: Serving,
-    settings: Settings,
-    *,
-    query: str = "",
-    error: str | None = None,
-    result: Result | None = None,
-) -> bytes:
-    """Make the page of the query service."""
-    forms = forms_of_query(result.form) if result else ()
-    link = shared_link(PATH, query) if query else None
-    endpoint = f"{str(request.base_url).rstrip('/')}{PATH}"
-    return render(
-        settings,
-        "sparql.html",
-        title="Query result" if result else "SPARQL",
-        crumbs=[{"text": "Home", "href": "/"}, *([{"text": "SPARQL", "href": PATH}] if result or error else [])],
-        query=query or examples()[0].query,
-        error=error,
-        result=result,
-        forms=forms,
-        alternates=alternates(PATH, forms, {"query": query}) if link else (),
-        link=link,
-        snippets=snippets(endpoint, query, result.form) if result else (),
-        example_groups=example_groups(serving),
-        limits=limits(settings),
-        base=serving.site.base,
-        longest_address=LONGEST_ADDRESS,
-        **assets(),
-    )
+    tag = entity_tag(await shelf.latest(), form, key) if has_tag else None
+    if tag is not None and is_current(request, tag):
+        return answer(request, form, tag, links, bytes)
+    job = Job(query.text, query.scope, query.analysis, form.suffix, address_of(request))
+    serving, reply = await workers.answer(client, job)
+    tag = entity_tag(serving, form, key) if has_tag else None
+    respond = partial(answer, request, form, tag, links, lambda: reply.body)
+    response = respond() if len(reply.body) < COMPRESS_FROM else await run_in_threadpool(respond)
+    if reply.is_cut:
+        response.headers[CUT_HEADER] = str(settings.max_rows)
+    return response
 
 
 def bare(request: Request, serving: Serving, settings: Settings) -> Response:
@@ -326,7 +232,7 @@ def bare(request: Request, serving: Serving, settings: Settings) -> Response:
         link(f"{PATH}?{urlencode({'format': one.suffix})}", rel="describedby", type=one.media_type) for one in RDF_FORMS
     ]
     if form == HTML:
-        return answer(request, form, tag, links, lambda: form_page(request, serving, settings))
+        return answer(request, form, tag, links, lambda: form_page(address_of(request), serving, settings))
     return answer(request, form, tag, links, lambda: write_graph(service_description(serving), form, serving.prefixes))
 
 

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 DUCKDB: Final = "duckdb"
 SPARK: Final = "spark"
-MEMORY: Final = "1GB"
-"""What DuckDB may use; it uses every core."""
+MEMORY: Final = "512MB"
+"""What DuckDB may use: half of what a query may, since the answer needs memory too."""
+MAX_THREADS: Final = 4
+"""Processors that one query uses: each thread takes address space, of which a worker has only so much."""
 SPARK_SETTINGS: Final = {
     "spark.sql.variable.substitute": "false",  # or `${x}` in a term would be a variable
     "spark.sql.ansi.enabled": "true",  # overflows are errors, and decimals are written without exponents
@@ -60,7 +62,8 @@ class DuckEngine:
     """DuckDB in this process. It holds the files open, so that a release may be removed under it."""
 
     def __init__(self, files: Mapping[str, Path]) -> None:
-        self._connection = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": ""})
+        threads = min(MAX_THREADS, os.cpu_count() or 1)
+        self._connection = duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": "", "threads": threads})
         held = [os.open(path, os.O_RDONLY) for path in files.values()]
         weakref.finalize(self, _close, held)
         for relation, number in zip(files, held, strict=True):

@@ -110,7 +110,8 @@ def post(client: Client, path: str, query: str) -> Response:
 
 def test_the_page_states_the_limits_that_are_set(client: Client) -> None:
     assert "12,345 bytes" in page(client).text
-    assert "7; downloads have every row" in page(client).text
+    assert "10 seconds" in page(client).text
+    assert "1,024 MiB" in page(client).text
 
 
 def test_the_page_has_the_examples_of_every_dataset(client: Client) -> None:

@@ -100,3 +100,11 @@ def test_nothing_writes(client: Client, method: str) -> None:
     assert answer.status_code == 405
     assert "GET" in answer.headers["allow"]
     assert "u:x" not in client.get("/graphs/one").text
+
+
+def test_a_graph_is_never_cut(release: Release) -> None:
+    with asking(create_app(Settings(release.path, max_rows=3)), {"Accept": "text/turtle"}) as client:
+        assert client.get("/graphs/one").status_code == 200
+        refused = client.get("/graphs?default")
+        assert refused.status_code == 400
+        assert "take it from the dumps" in refused.text

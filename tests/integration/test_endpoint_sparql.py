@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     release = make_release(tmp_path_factory.mktemp("small"))
-    settings = Settings(release=release, max_query_bytes=LIMIT, html_rows=10, query_threads=2)
+    settings = Settings(release=release, max_query_bytes=LIMIT, html_rows=10, workers=2)
     with asking(create_app(settings)) as made:
         yield made
 

@@ -11,9 +11,9 @@ import pytest
 import rdflib
 from pyoxigraph import BlankNode, Literal, NamedNode, QuerySolutions, QueryTriples, Store, Triple
 
+from endpoint.evaluation import syntax_text
 from endpoint.media import CSV, JSON, RDF_FORMS, TSV, Form
 from endpoint.results import PREFIXES, write_answer, write_csv, write_graph, write_tsv
-from endpoint.sparql import syntax_text
 from ontology.terms import XSD
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ export function showAnswer(page, editor) {
   enhanceAnswer(editor);
   place.scrollIntoView({ block: "nearest" });
   const summary = document.getElementById("result-summary");
-  sayUnseen(summary ? `Result: ${summary.textContent.trim()}` : "The query was not run.");
+  sayUnseen(summary ? `Result: ${summary.textContent.trim()}` : "The query was not answered.");
 }
 
 // A page without a result or error of its own, as when the service is busy.

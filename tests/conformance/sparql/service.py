@@ -58,7 +58,7 @@ class Service:
 def service(root: Path) -> Iterator[Service]:
     """Start the service, on a release of nothing."""
     point(root, make_release(root / "release-0", Data("", (), ()), is_columns=False))
-    with asking(create_app(Settings(root / "current"))) as client:
+    with asking(create_app(Settings(root / "current", workers=1))) as client:
         yield Service(root, client)
 
 

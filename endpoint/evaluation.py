@@ -1,0 +1,77 @@
+"""Answering an accepted query out of an open release, as bytes: what a worker process does."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from endpoint.bounded import Limit, write_bounded
+from endpoint.jobs import Reply
+from endpoint.media import HTML, by_name
+from endpoint.problems import bad_request
+from endpoint.query_page import PATH, result_page
+from endpoint.results import forms_of_query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from endpoint.jobs import Job
+    from endpoint.serving import Serving
+    from endpoint.settings import Settings
+    from endpoint.source import Dataset, Explained, Scope
+
+_UNKNOWN_FUNCTION: Final = re.compile(r"The custom function (<.*>) is not supported")
+_POSITION: Final = re.compile(r"error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
+
+T = TypeVar("T")
+
+
+def produce(job: Job, serving: Serving, settings: Settings) -> Reply:
+    """Answer a query; called in a worker. Raises RequestError if the query is refused."""
+    if job.is_explained:
+        return Reply(HTTPStatus.OK, explained(understood(serving.source.explain, job)).encode())
+    forms = forms_of_query(job.analysis.form)
+    form = by_name(job.suffix, (*forms, HTML))
+    assert form is not None, "the server chose it"
+    found = understood(serving.source.answer, job)
+    if form == HTML:
+        written = result_page(found, serving, settings, job)
+    else:
+        limit = Limit(settings.max_rows, serving.site.iri(f"{PATH}#cut-after-{settings.max_rows}"))
+        written = write_bounded(found, form, job.analysis.variables, serving.prefixes, limit)
+    return Reply(HTTPStatus.OK, written.body, written.is_cut)
+
+
+def understood(ask: Callable[[str, Dataset | Scope], T], query: Job) -> T:
+    """Ask a query. Raises RequestError if the engine does not understand it."""
+    try:
+        return ask(query.text, query.scope)
+    except SyntaxError as error:
+        raise bad_request(syntax_text(str(error), query.text)) from error
+    except RuntimeError as error:
+        if (function := _UNKNOWN_FUNCTION.search(str(error))) is None:
+            raise
+        detail = f"There is no function {function[1]} here; the functions are those of SPARQL 1.1 and the casts of XSD"
+        raise bad_request(detail) from error
+
+
+def explained(found: Explained) -> str:
+    """Say how a query is answered: what the columns were asked, and what the store is then."""
+    parts = [f"# {patterns}\n# {rows:,} rows\n{sql}\n" for patterns, sql, rows in found.stars]
+    return "\n".join([*parts, found.query or "# A store answers the query as it is."]) + "\n"
+
+
+def syntax_text(message: str, text: str) -> str:
+    """Say where a query goes wrong, and at what; of what the engine would have understood, only what is a sentence."""
+    match = _POSITION.match(message)
+    if match is None:
+        return f"The query cannot be read: {message}"
+    line, column = int(match[1]), int(match[2])
+    reasons = [part.strip() for part in match[3].split(", ")]
+    prose = [part for part in reasons if re.fullmatch(r"[A-Z][a-z]+ [A-Za-z ]+", part)]
+    lines = text.splitlines() or [""]
+    rest = lines[line - 1][column - 1 :].split() if line <= len(lines) else []
+    is_end = not rest and not "".join(lines[line:]).strip()
+    near = f"near '{rest[0][:40]}'" if rest else "at the end of the query" if is_end else "at the end of the line"
+    return f"Syntax error at line {line}, column {column}, {near}{': ' if prose else ''}{'; '.join(prose)}"
