@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from endpoint.problems import RequestError
     from endpoint.serving import Serving
 
+READ_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 COMPRESS_FROM: Final = 1_000
 """Bytes from which compressing an answer is worth it."""
 MAX_AGE_S: Final = 300
@@ -63,7 +64,7 @@ def entity_tag(serving: Serving, form: Form, extra: str = "") -> str:
 @cache
 def software() -> str:
     """Identify what pages are made with: this package's version and its templates and style sheet."""
-    digest = hashlib.sha256(_version().encode())
+    digest = hashlib.sha256(version().encode())
     for folder in ("templates", "static"):
         files = resources.files("endpoint").joinpath(folder)
         if files.is_dir():
@@ -72,7 +73,8 @@ def software() -> str:
     return digest.hexdigest()[:12]
 
 
-def _version() -> str:
+def version() -> str:
+    """Give the version of this package."""
     try:
         return metadata.version("dwpld")
     except metadata.PackageNotFoundError:

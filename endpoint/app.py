@@ -15,8 +15,18 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
+from starlette.routing import request_response
 
-from endpoint.answers import accepts_gzip, answer, choose_form, entity_tag, link, problem, problem_json
+from endpoint.answers import (
+    READ_METHODS,
+    accepts_gzip,
+    answer,
+    choose_form,
+    entity_tag,
+    link,
+    problem,
+    problem_json,
+)
 from endpoint.catalogue import code_lists, datasets, examples
 from endpoint.completion import PATH as TERMS
 from endpoint.completion import terms_answer
@@ -25,7 +35,9 @@ from endpoint.dumps import dump
 from endpoint.exports import export
 from endpoint.feeds import feed_answer
 from endpoint.graph_store import graph_query, is_graph
-from endpoint.media import HTML, PROBLEM
+from endpoint.media import ASSET_TYPES, HTML, PROBLEM
+from endpoint.openapi import OPENAPI, described
+from endpoint.openapi import PATH as DESCRIPTION
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
 from endpoint.query_page import PATH as SPARQL
@@ -45,7 +57,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READ_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 POLICY: Final = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
 EXPOSED: Final = ("Link", "ETag", "Vary", "Content-Type", "Location", "Retry-After", "X-Request-Id", CUT_HEADER)
 HEADERS: Final = {
@@ -58,11 +69,6 @@ HEADERS: Final = {
 PREFLIGHT: Final = {
     "Access-Control-Allow-Headers": "Accept, Content-Type, If-None-Match",
     "Access-Control-Max-Age": "86400",
-}
-ASSET_TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
 }
 
 
@@ -168,6 +174,8 @@ class Endpoint:
             return dump(request, serving, path)
         if path == TERMS:
             return terms_answer(request, serving)
+        if path == DESCRIPTION:
+            return described(request, serving, self._settings)
         if path == "/":
             return self._page(request, serving, "start.html", self._settings.title)
         if path == "/data":
@@ -181,6 +189,7 @@ class Endpoint:
     def _page(self, request: Request, serving: Serving, template: str, title: str) -> Response:
         form = choose_form(request, (HTML,))
         links = [link("/catalogue.ttl", rel="describedby", type="text/turtle"), link(SPARQL, rel="service-desc")]
+        links.append(link(DESCRIPTION, rel="service-desc", type=OPENAPI.media_type))
         return answer(
             request, form, entity_tag(serving, form), links, partial(self._listing, request, serving, template, title)
         )
@@ -236,6 +245,5 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title=settings.title, openapi_url=None, lifespan=lifespan)
     app.add_middleware(Common)
-    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-    app.add_route("/{path:path}", endpoint.respond, methods=methods, include_in_schema=False)
+    app.router.default = request_response(endpoint.respond)  # no route takes every path and every method
     return app

@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, Response
 from endpoint.answers import MAX_AGE_S, is_current, link
 from endpoint.catalogue import CODE_LIST
 from endpoint.media import CSV, HTML, JSON_LD, N_TRIPLES, RDF_XML, TURTLE, negotiate
+from endpoint.problems import RequestError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 CSVW: Final = "application/csvm+json"
 """Media type of CSVW metadata documents (Tabular Data Model §5.2)."""
 CSV_TYPE: Final = "text/csv; charset=utf-8; header=present"
+_RANGE: Final = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))")
 _FILE: Final = re.compile(r"/(data|def/concept-scheme)/([^/]+)(?:/([^/]+\.(?:csv|json)))?")
 
 
@@ -68,4 +70,22 @@ def _send(request: Request, folder: FolderRecord, path: Path) -> Response:
         headers["Link"] = link(f"{path.stem}.csv-metadata.json", rel="describedby", type=CSVW)
     if is_current(request, tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    check_range(request, tag, record.size_bytes)
     return FileResponse(path, headers={**headers, "Content-Type": CSV_TYPE if is_table else CSVW})
+
+
+def check_range(request: Request, tag: str, size: int) -> None:
+    """See to it that a Range header is one range of bytes of this very file (RFC 9110 §14.2).
+
+    Any other is passed over, and the whole file is the answer. Raises RequestError if the file has no such part.
+    """
+    match = _RANGE.fullmatch(request.headers.get("range", ""))
+    if match is not None and request.headers.get("if-range", tag) == tag:
+        first, last, from_end = (int(number) if number else None for number in match.groups())
+        if (first is not None and first >= size) or from_end == 0:
+            detail = f"The file has {size:,} bytes"
+            headers = {"Content-Range": f"bytes */{size}"}
+            raise RequestError(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, detail, headers)
+        if first is None or last is None or first <= last:
+            return
+    request.scope["headers"] = [(name, value) for name, value in request.scope["headers"] if name != b"range"]

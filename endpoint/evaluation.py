@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from endpoint.settings import Settings
     from endpoint.source import Dataset, Explained, Scope
 
+_UNKNOWN_FUNCTION: Final = re.compile(r"The custom function (<.*>) is not supported")
 _POSITION: Final = re.compile(r"error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
 
 T = TypeVar("T")
@@ -48,6 +49,11 @@ def understood(ask: Callable[[str, Dataset | Scope], T], query: Job) -> T:
         return ask(query.text, query.scope)
     except SyntaxError as error:
         raise bad_request(syntax_text(str(error), query.text)) from error
+    except RuntimeError as error:
+        if (function := _UNKNOWN_FUNCTION.search(str(error))) is None:
+            raise
+        detail = f"There is no function {function[1]} here; the functions are those of SPARQL 1.1 and the casts of XSD"
+        raise bad_request(detail) from error
 
 
 def explained(found: Explained) -> str:

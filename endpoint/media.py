@@ -43,6 +43,13 @@ RDF_FORMS: Final = (TURTLE, N_TRIPLES, RDF_XML, JSON_LD)
 RESULT_FORMS: Final = (JSON, XML, CSV, TSV)
 PAGE_FORMS: Final = (HTML, *RDF_FORMS)
 
+ASSET_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+"""Content types of the files that pages use, by the ends of their names."""
+
 
 def negotiate(accept: str | None, offered: Sequence[Form]) -> Form | None:
     """Choose the form a client likes best; None if it accepts none of them.

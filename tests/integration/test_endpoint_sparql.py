@@ -250,6 +250,14 @@ def test_people_are_told_what_is_wrong_with_their_query(client: Client) -> None:
     assert "'<script>" not in found.text
 
 
+@pytest.mark.parametrize("where", ["BIND(<f>(1) AS ?x)", "?s ?p ?o FILTER EXISTS { ?o ?q ?r FILTER(<f>(?r)) }"])
+@pytest.mark.parametrize("accept", [BROWSER, "text/csv"])
+def test_a_function_that_is_not_there_is_the_mistake_of_the_query(client: Client, where: str, accept: str) -> None:
+    found = ask(client, f"SELECT * {{ {where} }}", accept=accept)
+    assert found.status_code == 400
+    assert "no function" in found.text
+
+
 def test_csv_is_right_where_the_engine_is_not(client: Client) -> None:
     found = ask(client, "SELECT ?a { VALUES ?a { <http://example.org/x,y> } }", accept="text/csv")
     assert list(csv.reader(io.StringIO(found.text))) == [["a"], ["http://example.org/x,y"]]
