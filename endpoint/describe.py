@@ -6,25 +6,19 @@ Every form of an address carries the same description, the page included.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode, Triple
 
 from endpoint.labels import LABELS
 from endpoint.quality import quality_parts
-from endpoint.source import page_query
 from ontology.terms import DQV, FOAF, QB, RDF, RDFS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from endpoint.serving import Serving
     from endpoint.source import Term
 
 INCOMING_ON_A_PAGE: Final = 50
-LAST_PAGE: Final = 200
-"""What points at a thing is read in the order of the store, from the start: later pages would be slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +54,8 @@ def describe(serving: Serving, subject: NamedNode, page: int = 1) -> Description
     if not triples:
         return None
     start = (page - 1) * INCOMING_ON_A_PAGE
-    end = start + INCOMING_ON_A_PAGE + 1 if page <= LAST_PAGE else start
-    rows = serving.source.select(page_query("incoming"), {"object": subject}, end)
-    found = tuple(_incoming(islice(rows, start, end), subject)) if end > start else ()
-    has_more = len(found) > INCOMING_ON_A_PAGE and page < LAST_PAGE
-    return Description(subject, triples, found[:INCOMING_ON_A_PAGE], page, has_more)
-
-
-def _incoming(rows: Iterator[dict[str, Term]], subject: NamedNode) -> Iterator[Triple]:
-    for row in rows:
-        source, predicate = row["subject"], row["predicate"]
-        if isinstance(source, NamedNode) and isinstance(predicate, NamedNode):
-            yield Triple(source, predicate, subject)
+    found = tuple(serving.source.pointing_at(subject, start, INCOMING_ON_A_PAGE + 1))
+    return Description(subject, triples, found[:INCOMING_ON_A_PAGE], page, has_more=len(found) > INCOMING_ON_A_PAGE)
 
 
 def graph(serving: Serving, description: Description, document: str) -> list[Triple]:
