@@ -20,16 +20,23 @@ from endpoint.answers import accepts_gzip, answer, choose_form, entity_tag, link
 from endpoint.catalogue import code_lists, datasets, examples
 from endpoint.completion import PATH as TERMS
 from endpoint.completion import terms_answer
+from endpoint.discovery import PARTS as SITEMAPS
+from endpoint.discovery import PATHS as DISCOVERY
+from endpoint.discovery import discovery
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
-from endpoint.media import HTML, PROBLEM
+from endpoint.media import HTML, PROBLEM, TURTLE
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
 from endpoint.resources import dereference
+from endpoint.search import PATH as SEARCH
+from endpoint.search import search
 from endpoint.serving import Serving, Shelf, query_threads
 from endpoint.sparql import METHODS as SPARQL_METHODS
 from endpoint.sparql import PATH as SPARQL
 from endpoint.sparql import refused_method, sparql
+from endpoint.void import PATH as VOID
+from endpoint.void import void_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -156,6 +163,15 @@ class Endpoint:
             return dump(request, serving, path)
         if path == TERMS:
             return terms_answer(request, serving)
+        if path in DISCOVERY or path.startswith(SITEMAPS):
+            return discovery(request, serving, self._settings, path)
+        if path == VOID:
+            return void_answer(request, serving)
+        if path == SEARCH:
+            return search(request, serving, self._settings)
+        return self._document(request, serving, path)
+
+    def _document(self, request: Request, serving: Serving, path: str) -> Response:
         if path == "/":
             return self._page(request, serving, "start.html", self._settings.title)
         if path == "/data":
@@ -164,7 +180,11 @@ class Endpoint:
 
     def _page(self, request: Request, serving: Serving, template: str, title: str) -> Response:
         form = choose_form(request, (HTML,))
-        links = [link("/catalogue", rel="describedby"), link(SPARQL, rel="service-desc")]
+        links = [
+            link("/catalogue", rel="describedby", type=TURTLE.media_type),
+            link(VOID, rel="describedby", type=TURTLE.media_type),
+            link(SPARQL, rel="service-desc"),
+        ]
         return answer(
             request, form, entity_tag(serving, form), links, partial(self._listing, request, serving, template, title)
         )

@@ -77,6 +77,10 @@ class QuadSource(Protocol):
         """Give `count` of the triples that point at something, after the first `start`, in an order that stays."""
         ...
 
+    def subjects(self, graph: NamedNode, start: int, count: int) -> list[str]:
+        """Give `count` of the IRIs that a graph says something of, after the first `start`, in an order that stays."""
+        ...
+
     def has(self, subject: NamedNode) -> bool:
         """Tell whether anything is said of a subject."""
         ...
@@ -130,6 +134,12 @@ class StoreSource:
     def pointing_at(self, target: NamedNode, start: int, count: int) -> list[Triple]:
         """Give some of the triples that point at something; no triple is in two graphs."""
         return [quad.triple for quad in islice(self._store.quads_for_pattern(None, None, target), start, start + count)]
+
+    def subjects(self, graph: NamedNode, start: int, count: int) -> list[str]:
+        """Give some of the IRIs that a graph says something of."""
+        quads = self._store.quads_for_pattern(None, None, None, graph)
+        found = dict.fromkeys(quad.subject.value for quad in quads if isinstance(quad.subject, NamedNode))
+        return list(islice(found, start, start + count))
 
     def has(self, subject: NamedNode) -> bool:
         """Tell whether anything is said of a subject."""

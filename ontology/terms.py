@@ -89,6 +89,12 @@ class DCT:
     creator: Final = NamedNode("http://purl.org/dc/terms/creator")
     valid: Final = NamedNode("http://purl.org/dc/terms/valid")
     references: Final = NamedNode("http://purl.org/dc/terms/references")
+    available: Final = NamedNode("http://purl.org/dc/terms/available")
+    type: Final = NamedNode("http://purl.org/dc/terms/type")
+    Frequency: Final = NamedNode("http://purl.org/dc/terms/Frequency")
+    LicenseDocument: Final = NamedNode("http://purl.org/dc/terms/LicenseDocument")
+    MediaType: Final = NamedNode("http://purl.org/dc/terms/MediaType")
+    PeriodOfTime: Final = NamedNode("http://purl.org/dc/terms/PeriodOfTime")
 
 
 class DQV:
@@ -234,6 +240,7 @@ class RDFS:
     label: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#label")
     comment: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#comment")
     range: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#range")
+    domain: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#domain")
     subPropertyOf: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#subPropertyOf")
     isDefinedBy: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#isDefinedBy")
     seeAlso: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#seeAlso")
@@ -288,6 +295,8 @@ class SDMX_CONCEPT:
     unitMeasure: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#unitMeasure")
     obsStatus: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#obsStatus")
     confStatus: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#confStatus")
+    age: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#age")
+    obsValue: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#obsValue")
 
 
 class SDMX_DIMENSION:
@@ -297,6 +306,7 @@ class SDMX_DIMENSION:
     refArea: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/dimension#refArea")
     refPeriod: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/dimension#refPeriod")
     timePeriod: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/dimension#timePeriod")
+    age: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/dimension#age")
 
 
 class SDMX_MEASURE:
@@ -325,6 +335,8 @@ class SKOS:
     exactMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#exactMatch")
     closeMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#closeMatch")
     broadMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#broadMatch")
+    relatedMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#relatedMatch")
+    editorialNote: Final = NamedNode("http://www.w3.org/2004/02/skos/core#editorialNote")
 
 
 class SPDX:
@@ -355,6 +367,38 @@ class VOID:
     triples: Final = NamedNode("http://rdfs.org/ns/void#triples")
     sparqlEndpoint: Final = NamedNode("http://rdfs.org/ns/void#sparqlEndpoint")
     dataDump: Final = NamedNode("http://rdfs.org/ns/void#dataDump")
+    DatasetDescription: Final = NamedNode("http://rdfs.org/ns/void#DatasetDescription")
+    Linkset: Final = NamedNode("http://rdfs.org/ns/void#Linkset")
+    uriSpace: Final = NamedNode("http://rdfs.org/ns/void#uriSpace")
+    exampleResource: Final = NamedNode("http://rdfs.org/ns/void#exampleResource")
+    rootResource: Final = NamedNode("http://rdfs.org/ns/void#rootResource")
+    vocabulary: Final = NamedNode("http://rdfs.org/ns/void#vocabulary")
+    feature: Final = NamedNode("http://rdfs.org/ns/void#feature")
+    subset: Final = NamedNode("http://rdfs.org/ns/void#subset")
+    openSearchDescription: Final = NamedNode("http://rdfs.org/ns/void#openSearchDescription")
+    classPartition: Final = NamedNode("http://rdfs.org/ns/void#classPartition")
+    propertyPartition: Final = NamedNode("http://rdfs.org/ns/void#propertyPartition")
+    class_: Final = NamedNode("http://rdfs.org/ns/void#class")
+    property: Final = NamedNode("http://rdfs.org/ns/void#property")
+    entities: Final = NamedNode("http://rdfs.org/ns/void#entities")
+    linkPredicate: Final = NamedNode("http://rdfs.org/ns/void#linkPredicate")
+    subjectsTarget: Final = NamedNode("http://rdfs.org/ns/void#subjectsTarget")
+    objectsTarget: Final = NamedNode("http://rdfs.org/ns/void#objectsTarget")
+
+
+class HYDRA:
+    """Hydra, <http://www.w3.org/ns/hydra/core#>."""
+
+    NAMESPACE: Final = "http://www.w3.org/ns/hydra/core#"
+    Collection: Final = NamedNode("http://www.w3.org/ns/hydra/core#Collection")
+    PartialCollectionView: Final = NamedNode("http://www.w3.org/ns/hydra/core#PartialCollectionView")
+    PagedCollection: Final = NamedNode("http://www.w3.org/ns/hydra/core#PagedCollection")
+    view: Final = NamedNode("http://www.w3.org/ns/hydra/core#view")
+    first: Final = NamedNode("http://www.w3.org/ns/hydra/core#first")
+    previous: Final = NamedNode("http://www.w3.org/ns/hydra/core#previous")
+    next: Final = NamedNode("http://www.w3.org/ns/hydra/core#next")
+    nextPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#nextPage")
+    member: Final = NamedNode("http://www.w3.org/ns/hydra/core#member")
 
 
 class XSD:

@@ -298,6 +298,16 @@ class Columns:
                 count -= len(found)
             start = max(start - total, 0)
 
+    def subjects(self, graph: str, start: int, count: int) -> list[str]:
+        """Give some of the observations of a graph, in the order of their columns."""
+        found: list[str] = []
+        for cube in self.cubes:
+            if cube.record.graph == graph:
+                sql = f"SELECT t.{SUBJECT} FROM {cube.relation} t LIMIT {count - len(found)} OFFSET {start}"
+                found += [f"{cube.record.prefix}{subject}" for subject in self.texts(sql)]
+                start = max(start - cube.record.rows, 0)
+        return found
+
     def count_pointing_at(self, term: str) -> int:
         """Count what `pointing_at` can give."""
         return sum(total for _, _, _, total in self._having(term))

@@ -176,6 +176,14 @@ class CubeSource:
         before = self._columns.count_pointing_at(str(target))
         return found + self._store.pointing_at(target, max(start - before, 0), count - len(found))
 
+    def subjects(self, graph: NamedNode, start: int, count: int) -> list[str]:
+        """Give some of the IRIs that a graph says something of: the observations, then all else."""
+        total = sum(cube.record.rows for cube in self._columns.cubes if cube.record.graph == graph.value)
+        found = self._columns.subjects(graph.value, start, count) if start < total else []
+        if len(found) == count:
+            return found
+        return found + self._store.subjects(graph, max(start - total, 0), count - len(found))
+
     def has(self, subject: NamedNode) -> bool:
         """Tell whether anything is said of a subject."""
         return self._columns.has_subject(str(subject)) or self._store.has(subject)
