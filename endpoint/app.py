@@ -25,6 +25,8 @@ from endpoint.discovery import PATHS as DISCOVERY
 from endpoint.discovery import discovery
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
+from endpoint.jsonld import PATH as CONTEXT
+from endpoint.jsonld import context_answer
 from endpoint.media import HTML, PROBLEM, TURTLE
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
@@ -165,6 +167,8 @@ class Endpoint:
             return terms_answer(request, serving)
         if path in DISCOVERY or path.startswith(SITEMAPS):
             return discovery(request, serving, self._settings, path)
+        if path == CONTEXT:
+            return context_answer(request, serving)
         if path == VOID:
             return void_answer(request, serving)
         if path == SEARCH:

@@ -12,9 +12,12 @@ from pyoxigraph import Literal, NamedNode, Triple
 
 from endpoint.labels import LABELS
 from endpoint.quality import quality_parts
-from ontology.terms import DQV, FOAF, QB, RDF, RDFS
+from loader.uris import Uris
+from ontology.terms import DQV, FOAF, HYDRA, QB, RDF, RDFS, VOID
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from endpoint.serving import Serving
     from endpoint.source import Term
 
@@ -67,6 +70,7 @@ def graph(serving: Serving, description: Description, document: str) -> list[Tri
     triples = dict.fromkeys((*description.triples, *description.incoming))
     if DQV.QualityMetadata in description.types:
         triples.update(dict.fromkeys(serving.source.about(quality_parts(serving, description))))
+    triples.update(dict.fromkeys(serving.source.about(_parts(description))))
     mentioned = {term for triple in triples for term in (triple.subject, triple.object) if isinstance(term, NamedNode)}
     triples.update(dict.fromkeys(serving.source.about(mentioned - {description.subject}, *LABELS)))
     if QB.Observation in description.types and not any(description.values(label) for label in LABELS):
@@ -74,4 +78,30 @@ def graph(serving: Serving, description: Description, document: str) -> list[Tri
         triples[Triple(description.subject, RDFS.label, Literal(words.sentence, language="en"))] = None
     if document != description.subject.value:
         triples[Triple(NamedNode(document), FOAF.primaryTopic, description.subject)] = None
-    return list(triples)
+    uris = Uris.of(serving.site.base)
+    triples[Triple(NamedNode(document), VOID.inDataset, uris.void("dataset"))] = None
+    return [*triples, *_pages(description, document)]
+
+
+def _parts(description: Description) -> set[NamedNode]:
+    """Give what is described with the thing: everything whose address is its own with a fragment."""
+    start = f"{description.subject.value}#"
+    near = (term for triple in description.triples + description.incoming for term in (triple.subject, triple.object))
+    return {term for term in near if isinstance(term, NamedNode) and term.value.startswith(start)}
+
+
+def _pages(description: Description, document: str) -> Iterator[Triple]:
+    """Say which page of what points at a thing the document has, and where the others are (Hydra)."""
+    number = description.page
+    if number == 1 and not description.has_more:
+        return
+    pages = {HYDRA.first: 1} | ({HYDRA.previous: number - 1} if number > 1 else {})
+    pages |= {HYDRA.next: number + 1} if description.has_more else {}
+    view = _page_of(document, number)
+    yield Triple(NamedNode(document), HYDRA.view, view)
+    yield Triple(view, RDF.type, HYDRA.PartialCollectionView)
+    yield from (Triple(view, name, _page_of(document, page)) for name, page in pages.items())
+
+
+def _page_of(document: str, number: int) -> NamedNode:
+    return NamedNode(f"{document}{'&' if '?' in document else '?'}page={number}")

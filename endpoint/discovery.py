@@ -126,8 +126,8 @@ def overview(serving: Serving, settings: Settings) -> str:
             "",
             f"> {settings.statement} Every figure has an address, and all of them can be queried together.",
             "",
-            "Any address answers as HTML, Turtle, N-Triples, RDF/XML or JSON-LD: by the Accept header or by the suffixes",
-            ".html, .ttl, .nt, .rdf and .jsonld. Datasets and code lists also answer as CSV (.csv).",
+            "Any address answers as HTML, Turtle, N-Triples, RDF/XML or JSON-LD: by the Accept header or by a suffix:",
+            ".html, .ttl, .nt, .rdf or .jsonld. Datasets and code lists also answer as CSV (.csv).",
             "",
             "## Datasets",
             "",
@@ -152,7 +152,7 @@ def overview(serving: Serving, settings: Settings) -> str:
 
 def search_description(serving: Serving, settings: Settings) -> str:
     """Describe the search (OpenSearch 1.1)."""
-    place = escape(serving.site.iri("/search"))
+    place = serving.site.iri("/search?q={searchTerms}&amp;page={startPage?}")
     return "\n".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
@@ -160,8 +160,8 @@ def search_description(serving: Serving, settings: Settings) -> str:
             f"<ShortName>{escape(settings.title[:16])}</ShortName>",
             f"<LongName>{escape(settings.title[:48])}</LongName>",
             "<Description>Datasets, code lists, codes and everything else that has a name</Description>",
-            f'<Url type="text/html" template="{place}?q={{searchTerms}}&amp;page={{startPage?}}"/>',
-            f'<Url type="application/json" template="{place}?q={{searchTerms}}&amp;page={{startPage?}}&amp;format=json"/>',
+            f'<Url type="text/html" template="{place}"/>',
+            f'<Url type="application/json" template="{place}&amp;format=json"/>',
             "<InputEncoding>UTF-8</InputEncoding>",
             "</OpenSearchDescription>",
             "",

@@ -16,6 +16,7 @@ from endpoint.cubes.engine import DuckEngine
 from endpoint.cubes.source import CubeSource
 from endpoint.cubes.whole import whole_of
 from endpoint.labels import Labels
+from endpoint.rendered import Answers
 from endpoint.results import PREFIXES
 from endpoint.search import Named, index_names
 from endpoint.site import Site
@@ -65,6 +66,11 @@ class Serving:
     def terms(self) -> TermIndex:
         """Terms of this release by name; collected when they are first asked for."""
         return index_terms(self)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """Pages and documents of this release that were made before."""
+        return Answers()
 
     @cached_property
     def names(self) -> tuple[Named, ...]:

@@ -70,8 +70,8 @@ def describe_void(serving: Serving) -> list[Triple]:
     ]
     return [
         *triples,
-        *_partitions(uris, counted["classes"], VOID.classPartition, VOID.class_, VOID.entities),
-        *_partitions(uris, counted["properties"], VOID.propertyPartition, VOID.property, VOID.triples),
+        *_partitions(serving, uris, counted["classes"], VOID.classPartition, VOID.class_, VOID.entities),
+        *_partitions(serving, uris, counted["properties"], VOID.propertyPartition, VOID.property, VOID.triples),
         *_subsets(serving, uris),
         *_linksets(serving, uris),
     ]
@@ -114,12 +114,13 @@ def vocabularies(serving: Serving, counted: dict[str, dict[NamedNode, int]]) -> 
 
 
 def _partitions(
-    uris: Uris, counts: dict[NamedNode, int], kind: NamedNode, of: NamedNode, unit: NamedNode
+    serving: Serving, uris: Uris, counts: dict[NamedNode, int], kind: NamedNode, of: NamedNode, unit: NamedNode
 ) -> Iterator[Triple]:
-    name = "class" if kind == VOID.classPartition else "property"
+    name, labels = "class" if kind == VOID.classPartition else "property", serving.labels.of(counts)
     for number, (term, count) in enumerate(counts.items(), 1):
         part = uris.void(f"{name}-{number}")
         yield Triple(uris.void("dataset"), kind, part)
+        yield Triple(part, DCT.title, Literal(f"{name.capitalize()}: {labels[term]}", language="en"))
         yield Triple(part, of, term)
         yield Triple(part, unit, _number(count))
 
