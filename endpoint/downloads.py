@@ -39,7 +39,9 @@ def download(request: Request, serving: Serving, path: str) -> Response | None:
         return None
     name, file = unquote(match[2]), unquote(match[3] or "")
     is_whole = not file and not name.endswith(".csv") and _folder(serving, match[1], name) is not None
-    if (is_whole and not _wants_csv(request)) or (file.endswith(".csv") and _wants_rdf(request)):
+    if is_whole and not _wants_csv(request):
+        return None
+    if file.endswith(".csv") and _wants_rdf(request) and any(map(serving.source.has, serving.site.subjects(path))):
         return None
     folder = _folder(serving, match[1], name if file else name.removesuffix(".csv"))
     if folder is None:

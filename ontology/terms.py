@@ -31,6 +31,7 @@ class CSVW:
     Table: Final = NamedNode("http://www.w3.org/ns/csvw#Table")
     url: Final = NamedNode("http://www.w3.org/ns/csvw#url")
     Column: Final = NamedNode("http://www.w3.org/ns/csvw#Column")
+    column: Final = NamedNode("http://www.w3.org/ns/csvw#column")
     name: Final = NamedNode("http://www.w3.org/ns/csvw#name")
 
 
