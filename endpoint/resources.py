@@ -21,6 +21,7 @@ from endpoint.describe import describe, graph
 from endpoint.downloads import download
 from endpoint.jsonld import CONTEXT_LINK
 from endpoint.media import HTML, JSON_LD, PAGE_FORMS, RDF_FORMS, TURTLE
+from endpoint.origin import origin_of
 from endpoint.pages import alternates, render
 from endpoint.problems import bad_request, not_found
 from endpoint.rendered import Rendered
@@ -178,5 +179,6 @@ def page_of(serving: Serving, settings: Settings, found: Found, description: Des
         canonical=canonical(serving, found),
         alternates=other_forms(found, RDF_FORMS),
         iri=found.subject.value,
+        origin=origin_of(serving, description),
         **made.context,
     )

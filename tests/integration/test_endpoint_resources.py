@@ -309,3 +309,13 @@ def test_metadata_comes_with_the_table(client: Client) -> None:
 @pytest.mark.parametrize("page", ["0", "-1", "x", "1" * 30, "²"])
 def test_pages_are_numbers(client: Client, page: str) -> None:
     assert get(client, f"/data/households?page={page}", BROWSER).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/data/households", OBSERVATION, "/def/concept/family-type/couple"])
+def test_pages_say_where_what_they_show_comes_from(client: Client, path: str) -> None:
+    text = get(client, path, BROWSER).text
+    assert "Where this comes from" in text
+    assert "of 1 January 2026 at 12:00am" in text
+    if "family-type" not in path:
+        assert 'href="/data/households/editions/2025-05/versions/1"' in text
+        assert 'href="/data/households/households.csv-metadata.json"' in text
