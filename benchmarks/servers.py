@@ -120,12 +120,16 @@ def optimise(oxigraph: str, store: Path) -> Cost:
     return run([oxigraph, "optimize", "--location", str(store)])
 
 
-def serve_peer(oxigraph: str, store: Path, cap_s: int) -> list[str]:
-    """Give the command that serves a store of the peer on a free port, and ends queries after `cap_s`."""
+def free_port() -> int:
+    """Find a port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    bind = f"127.0.0.1:{port}"
+        return int(free.getsockname()[1])
+
+
+def serve_peer(oxigraph: str, store: Path, cap_s: int) -> list[str]:
+    """Give the command that serves a store of the peer on a free port, and ends queries after `cap_s`."""
+    bind = f"127.0.0.1:{free_port()}"
     return [oxigraph, "serve", "--location", str(store), "--bind", bind, "--timeout-s", str(cap_s)]
 
 

@@ -30,21 +30,30 @@ from endpoint.answers import (
 from endpoint.catalogue import code_lists, datasets, examples
 from endpoint.completion import PATH as TERMS
 from endpoint.completion import terms_answer
+from endpoint.discovery import PARTS as SITEMAPS
+from endpoint.discovery import PATHS as DISCOVERY
+from endpoint.discovery import discovery
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
 from endpoint.exports import export
 from endpoint.feeds import feed_answer
 from endpoint.graph_store import graph_query, is_graph
-from endpoint.media import ASSET_TYPES, HTML, PROBLEM
+from endpoint.jsonld import PATH as CONTEXT
+from endpoint.jsonld import context_answer
+from endpoint.media import ASSET_TYPES, HTML, PROBLEM, TURTLE
 from endpoint.openapi import OPENAPI, described
 from endpoint.openapi import PATH as DESCRIPTION
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
 from endpoint.query_page import PATH as SPARQL
 from endpoint.resources import dereference
+from endpoint.search import PATH as SEARCH
+from endpoint.search import search
 from endpoint.serving import Serving, Shelf
 from endpoint.sparql import CUT_HEADER, evaluated, refused_method, sparql
 from endpoint.sparql import METHODS as SPARQL_METHODS
+from endpoint.void import PATH as VOID
+from endpoint.void import void_answer
 from endpoint.workers import Workers
 
 if TYPE_CHECKING:
@@ -176,6 +185,17 @@ class Endpoint:
             return terms_answer(request, serving)
         if path == DESCRIPTION:
             return described(request, serving, self._settings)
+        if path in DISCOVERY or path.startswith(SITEMAPS):
+            return discovery(request, serving, self._settings, path)
+        if path == CONTEXT:
+            return context_answer(request, serving)
+        if path == VOID:
+            return void_answer(request, serving)
+        if path == SEARCH:
+            return search(request, serving, self._settings)
+        return self._document(request, serving, path)
+
+    def _document(self, request: Request, serving: Serving, path: str) -> Response:
         if path == "/":
             return self._page(request, serving, "start.html", self._settings.title)
         if path == "/data":
@@ -188,8 +208,12 @@ class Endpoint:
 
     def _page(self, request: Request, serving: Serving, template: str, title: str) -> Response:
         form = choose_form(request, (HTML,))
-        links = [link("/catalogue.ttl", rel="describedby", type="text/turtle"), link(SPARQL, rel="service-desc")]
-        links.append(link(DESCRIPTION, rel="service-desc", type=OPENAPI.media_type))
+        links = [
+            link("/catalogue.ttl", rel="describedby", type=TURTLE.media_type),
+            link(VOID, rel="describedby", type=TURTLE.media_type),
+            link(SPARQL, rel="service-desc"),
+            link(DESCRIPTION, rel="service-desc", type=OPENAPI.media_type),
+        ]
         return answer(
             request, form, entity_tag(serving, form), links, partial(self._listing, request, serving, template, title)
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pyoxigraph import Literal, NamedNode
 
 from endpoint.answers import answer, choose_form, entity_tag
-from endpoint.media import Form
+from endpoint.media import JSON_DOCUMENT
 from endpoint.problems import bad_request
 from endpoint.results import PREFIXES
 from endpoint.site import AREA, PERIOD
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from endpoint.serving import Serving
 
 PATH: Final = "/sparql/terms.json"
-JSON_DOCUMENT: Final = Form("json", "application/json", "JSON")
 MOST: Final = 10
 """Most terms given for a text: as many as the editor shows without a scroll bar."""
 LONGEST: Final = 100

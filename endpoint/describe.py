@@ -6,15 +6,14 @@ Every form of an address carries the same description, the page included.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode, Triple
 
 from endpoint.labels import LABELS
 from endpoint.quality import quality_parts
-from endpoint.source import page_query
-from ontology.terms import DCAT, DQV, FOAF, QB, RDF, RDFS
+from loader.uris import Uris
+from ontology.terms import DCAT, DQV, FOAF, HYDRA, QB, RDF, RDFS, VOID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from endpoint.source import Term
 
 INCOMING_ON_A_PAGE: Final = 50
-LAST_PAGE: Final = 200
-"""What points at a thing is read in the order of the store, from the start: later pages would be slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +57,8 @@ def describe(serving: Serving, subject: NamedNode, page: int = 1) -> Description
     if not triples:
         return None
     start = (page - 1) * INCOMING_ON_A_PAGE
-    end = start + INCOMING_ON_A_PAGE + 1 if page <= LAST_PAGE else start
-    rows = serving.source.select(page_query("incoming"), {"object": subject}, end)
-    found = tuple(_incoming(islice(rows, start, end), subject)) if end > start else ()
-    has_more = len(found) > INCOMING_ON_A_PAGE and page < LAST_PAGE
-    return Description(subject, triples, found[:INCOMING_ON_A_PAGE], page, has_more)
-
-
-def _incoming(rows: Iterator[dict[str, Term]], subject: NamedNode) -> Iterator[Triple]:
-    for row in rows:
-        source, predicate = row["subject"], row["predicate"]
-        if isinstance(source, NamedNode) and isinstance(predicate, NamedNode):
-            yield Triple(source, predicate, subject)
+    found = tuple(serving.source.pointing_at(subject, start, INCOMING_ON_A_PAGE + 1))
+    return Description(subject, triples, found[:INCOMING_ON_A_PAGE], page, has_more=len(found) > INCOMING_ON_A_PAGE)
 
 
 def graph(serving: Serving, description: Description, document: str) -> list[Triple]:
@@ -86,6 +73,7 @@ def graph(serving: Serving, description: Description, document: str) -> list[Tri
     if DCAT.Catalog in description.types:  # it announces the event stream
         announced = [term for term in description.values(RDFS.seeAlso) if isinstance(term, NamedNode)]
         triples.update(dict.fromkeys(serving.source.about(announced)))
+    triples.update(dict.fromkeys(serving.source.about(_parts(description))))
     mentioned = {term for triple in triples for term in (triple.subject, triple.object) if isinstance(term, NamedNode)}
     triples.update(dict.fromkeys(serving.source.about(mentioned - {description.subject}, *LABELS)))
     if QB.Observation in description.types and not any(description.values(label) for label in LABELS):
@@ -93,4 +81,30 @@ def graph(serving: Serving, description: Description, document: str) -> list[Tri
         triples[Triple(description.subject, RDFS.label, Literal(words.sentence, language="en"))] = None
     if document != description.subject.value:
         triples[Triple(NamedNode(document), FOAF.primaryTopic, description.subject)] = None
-    return list(triples)
+    uris = Uris.of(serving.site.base)
+    triples[Triple(NamedNode(document), VOID.inDataset, uris.void("dataset"))] = None
+    return [*triples, *_pages(description, document)]
+
+
+def _parts(description: Description) -> set[NamedNode]:
+    """Give what is described with the thing: everything whose address is its own with a fragment."""
+    start = f"{description.subject.value}#"
+    near = (term for triple in description.triples + description.incoming for term in (triple.subject, triple.object))
+    return {term for term in near if isinstance(term, NamedNode) and term.value.startswith(start)}
+
+
+def _pages(description: Description, document: str) -> Iterator[Triple]:
+    """Say which page of what points at a thing the document has, and where the others are (Hydra)."""
+    number = description.page
+    if number == 1 and not description.has_more:
+        return
+    pages = {HYDRA.first: 1} | ({HYDRA.previous: number - 1} if number > 1 else {})
+    pages |= {HYDRA.next: number + 1} if description.has_more else {}
+    view = _page_of(document, number)
+    yield Triple(NamedNode(document), HYDRA.view, view)
+    yield Triple(view, RDF.type, HYDRA.PartialCollectionView)
+    yield from (Triple(view, name, _page_of(document, page)) for name, page in pages.items())
+
+
+def _page_of(document: str, number: int) -> NamedNode:
+    return NamedNode(f"{document}{'&' if '?' in document else '?'}page={number}")

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, Response
 
 from endpoint.answers import MAX_AGE_S, is_current, link
 from endpoint.catalogue import CODE_LIST
-from endpoint.media import CSV, HTML, JSON_LD, N_TRIPLES, RDF_XML, TURTLE, negotiate
+from endpoint.media import CSV, HTML, PAGE_FORMS, RDF_FORMS, negotiate
 from endpoint.problems import RequestError
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def download(request: Request, serving: Serving, path: str) -> Response | None:
     """Answer with a published table, or its metadata, if the path is one; else None.
 
     `/data/{ds}/{table}.csv` is a table, `/data/{ds}.csv` the main one; so is `/data/{ds}` for a client that asks for
-    text/csv by name. A client that takes anything gets the page, as for every other address.
+    text/csv by name, or that says nothing at all of what it takes, as `pandas.read_csv` does. A client that says it
+    takes anything gets the page, as for every other address. A table asked for as RDF is described.
     """
     match = _FILE.fullmatch(path)
     if match is None:
@@ -41,6 +42,8 @@ def download(request: Request, serving: Serving, path: str) -> Response | None:
     name, file = unquote(match[2]), unquote(match[3] or "")
     is_whole = not file and not name.endswith(".csv") and _folder(serving, match[1], name) is not None
     if is_whole and not _wants_csv(request):
+        return None
+    if file.endswith(".csv") and _wants_rdf(request) and any(map(serving.source.has, serving.site.subjects(path))):
         return None
     folder = _folder(serving, match[1], name if file else name.removesuffix(".csv"))
     if folder is None:
@@ -57,8 +60,15 @@ def _folder(serving: Serving, place: str, name: str) -> FolderRecord | None:
 
 def _wants_csv(request: Request) -> bool:
     """Tell whether a dataset's address is asked for as a table rather than as a page or as RDF."""
-    offered = (HTML, TURTLE, N_TRIPLES, RDF_XML, JSON_LD, CSV)
-    return negotiate(request.headers.get("accept"), offered) == CSV
+    accept = request.headers.get("accept")
+    if not request.query_params.get("format"):
+        return accept is None or negotiate(accept, (*PAGE_FORMS, CSV)) == CSV
+    return False
+
+
+def _wants_rdf(request: Request) -> bool:
+    """Tell whether a table's address is asked for as RDF: browsers, which would take XML too, want the table."""
+    return negotiate(request.headers.get("accept"), (HTML, CSV, *RDF_FORMS)) in RDF_FORMS
 
 
 def _send(request: Request, folder: FolderRecord, path: Path) -> Response:
@@ -67,7 +77,9 @@ def _send(request: Request, folder: FolderRecord, path: Path) -> Response:
     is_table = path.suffix == ".csv"
     headers = {"ETag": tag, "Cache-Control": f"public, max-age={MAX_AGE_S}", "Vary": "Accept"}
     if is_table:
-        headers["Link"] = link(f"{path.stem}.csv-metadata.json", rel="describedby", type=CSVW)
+        place = "def/concept-scheme" if folder.kind == CODE_LIST else "data"
+        metadata = f"/{place}/{folder.name}/{path.name}-metadata.json"
+        headers["Link"] = link(metadata, rel="describedby", type=CSVW)
     if is_current(request, tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     check_range(request, tag, record.size_bytes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from endpoint.answers import answer, choose_form, entity_tag, link
 from endpoint.exchange_model import exchange_model
 from endpoint.harvest import data_json, feed, page_address, page_count
-from endpoint.media import HTML, PAGE_FORMS, RDF_FORMS, RDF_XML, Form
+from endpoint.media import HTML, JSON_DOCUMENT, PAGE_FORMS, RDF_FORMS, RDF_XML, Form
 from endpoint.problems import not_found
 from endpoint.resources import page_number
 from endpoint.results import write_graph
@@ -27,7 +27,6 @@ CATALOGUE: Final = "/catalogue"
 HARVEST: Final = "/harvest/datagovuk.rdf"
 DATA_JSON: Final = "/data.json"
 EXCHANGE_MODEL: Final = "/catalogue/uk-mem.json"
-JSON: Final = Form("json", "application/json", "JSON")
 
 
 def export(request: Request, serving: Serving, settings: Settings) -> Response | None:
@@ -79,4 +78,6 @@ def _harvest(request: Request, serving: Serving) -> Response:
 
 def _json(request: Request, serving: Serving, write: Callable[[], bytes], extra: str = "") -> Response:
     links = [link(CATALOGUE, rel="canonical")]
-    return answer(request, JSON, entity_tag(serving, JSON, f"{request.url.path} {extra}"), links, write)
+    return answer(
+        request, JSON_DOCUMENT, entity_tag(serving, JSON_DOCUMENT, f"{request.url.path} {extra}"), links, write
+    )

@@ -37,6 +37,9 @@ JSON: Final = Form("json", "application/sparql-results+json", "JSON", ("applicat
 XML: Final = Form("xml", "application/sparql-results+xml", "XML", ("application/xml", "text/xml"))
 CSV: Final = Form("csv", "text/csv", "CSV")
 TSV: Final = Form("tsv", "text/tab-separated-values", "TSV")
+JSON_DOCUMENT: Final = Form("json", "application/json", "JSON")
+XML_DOCUMENT: Final = Form("xml", "application/xml", "XML", ("text/xml",))
+TEXT: Final = Form("txt", "text/plain", "Text", ("text/markdown",))
 PROBLEM: Final = Form("json", "application/problem+json", "JSON", ("application/json",))
 
 RDF_FORMS: Final = (TURTLE, N_TRIPLES, RDF_XML, JSON_LD)

@@ -16,16 +16,37 @@ from typing import TYPE_CHECKING, Final
 
 from endpoint.answers import READ_METHODS, answer, choose_form, entity_tag, software, version
 from endpoint.catalogue import CODE_LIST
-from endpoint.completion import JSON_DOCUMENT, LONGEST
+from endpoint.completion import LONGEST
 from endpoint.completion import PATH as TERMS
+from endpoint.discovery import LLMS, OPENSEARCH, OPENSEARCH_FORM, ROBOTS, SITEMAP
+from endpoint.discovery import PARTS as SITEMAPS
 from endpoint.downloads import CSVW
 from endpoint.dumps import ALL, TYPES
 from endpoint.dumps import PLACE as DUMPS
+from endpoint.exports import DATA_JSON, EXCHANGE_MODEL, HARVEST
+from endpoint.feeds import ATOM
 from endpoint.graph_store import PLACE as GRAPHS
-from endpoint.media import ASSET_TYPES, CSV, HTML, PAGE_FORMS, PROBLEM, RDF_FORMS, RESULT_FORMS, Form
+from endpoint.jsonld import PATH as CONTEXT
+from endpoint.media import (
+    ASSET_TYPES,
+    CSV,
+    HTML,
+    JSON_DOCUMENT,
+    JSON_LD,
+    PAGE_FORMS,
+    PROBLEM,
+    RDF_FORMS,
+    RDF_XML,
+    RESULT_FORMS,
+    TEXT,
+    XML_DOCUMENT,
+    Form,
+)
 from endpoint.query_page import PATH as SPARQL
+from endpoint.search import PATH as SEARCH
 from endpoint.sparql import FORM_BODY, QUERY_BODY
 from endpoint.sparql import METHODS as SPARQL_METHODS
+from endpoint.void import PATH as VOID
 from loader.dumps import dump_names
 
 if TYPE_CHECKING:
@@ -45,7 +66,9 @@ Object = dict[str, object]
 _TEXT: Final[Object] = {"type": "string"}
 _WORD: Final[Object] = {"type": "string", "minLength": 1}
 _QUERY: Final[Object] = {"type": "string", "minLength": 1, "format": "sparql-query"}
-_FORMS: Final = dict.fromkeys((*RESULT_FORMS, *PAGE_FORMS, JSON_DOCUMENT, OPENAPI))
+_FORMS: Final = dict.fromkeys(
+    (*RESULT_FORMS, *PAGE_FORMS, JSON_DOCUMENT, XML_DOCUMENT, TEXT, ATOM, OPENSEARCH_FORM, OPENAPI)
+)
 _NAMES: Final = dict.fromkeys(name for form in _FORMS for name in (form.suffix, form.media_type))
 _FORM: Final[Object] = {"type": "string", "enum": list(_NAMES)}
 _IRI: Final[Object] = {"type": "string", "format": "iri"}
@@ -73,6 +96,9 @@ PARTS: Final[Mapping[str, tuple[str, Object]]] = {
     "dump": ("A dump: a dataset, a code list as `codes-…`, an RDF file as `graphs-…`", _WORD),
     "ending": ("Form of the dump", {"enum": list(TYPES)}),
     "graph": ("Name of an RDF file that was added to the release", _WORD),
+    "number": ("Number of a page", {"type": "integer", "minimum": 1}),
+    "sitemap": ("A sitemap", _WORD),
+    "download": ("The table, or a dump", _WORD),
     "asset": ("A file that pages use", _WORD),
 }
 PARAMETERS: Final[Mapping[str, tuple[str, Object]]] = {
@@ -90,6 +116,7 @@ PARAMETERS: Final[Mapping[str, tuple[str, Object]]] = {
     "property": ("The property whose codes come first", _TEXT),
 }
 EXPLAINED: Final = "text/plain"
+VERSION: Final = "/data/{dataset}/editions/{edition}/versions/{version}"
 
 _ERRORS: Final = (
     HTTPStatus.BAD_REQUEST,
@@ -104,6 +131,8 @@ _FILE: Final = (
     HTTPStatus.NOT_MODIFIED,
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
 )
+_KEPT: Final = (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED, HTTPStatus.GONE)
+_KEPT_FILES: Final = (CSV.media_type, *TYPES.values())
 _QUERIED: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _SENT: Final = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 _MEANINGS: Final[Mapping[HTTPStatus, str]] = {
@@ -116,6 +145,7 @@ _MEANINGS: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.NOT_FOUND: "Nothing is published here",
     HTTPStatus.METHOD_NOT_ALLOWED: "This service is read-only",
     HTTPStatus.NOT_ACCEPTABLE: "No form on offer is acceptable",
+    HTTPStatus.GONE: "The version was withdrawn",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The query is too long",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is neither a form nor a query",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "There is no such part",
@@ -163,6 +193,11 @@ def tabular(path: str, summary: str) -> Route:
     return Route(path, summary, types((*PAGE_FORMS, CSV)), ("page",), statuses=_FILE)
 
 
+def document(path: str, summary: str) -> Route:
+    """Describe an address with a page and RDF, all at once."""
+    return Route(path, summary, types(PAGE_FORMS))
+
+
 def graph(path: str, summary: str, *parameters: str) -> Route:
     """Describe a graph that is answered as a query for it is."""
     statuses = (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED, *_QUERIED)
@@ -199,6 +234,23 @@ ROUTES: Final = (
     ),
     Route("/assets/{asset}", "Style sheets, scripts and icon", tuple(ASSET_TYPES.values()), is_negotiated=False),
     page("/catalogue", "The catalogue"),
+    page("/catalogue.{form}", "The catalogue in one form"),
+    Route(EXCHANGE_MODEL, "The catalogue for the UK Cross-Government Metadata Exchange Model", types((JSON_DOCUMENT,))),
+    Route(DATA_JSON, "The catalogue as data.json", types((JSON_DOCUMENT,))),
+    Route(HARVEST, "The catalogue for data.gov.uk, in pages", types((RDF_XML,)), ("page",)),
+    page("/series/{name}", "A series of datasets"),
+    document("/events", "The stream of versions (LDES)"),
+    document("/events/{number}", "A page of the stream"),
+    Route("/releases", "What each release changed", types((HTML, ATOM))),
+    Route("/releases.atom", "The same as a feed", types((ATOM,)), is_negotiated=False),
+    Route(SEARCH, "Things by the words of their names", types((HTML, JSON_DOCUMENT)), ("q", "page")),
+    Route(ROBOTS, "What robots may ask", types((TEXT,))),
+    Route(SITEMAP, "All sitemaps", types((XML_DOCUMENT,))),
+    Route(SITEMAPS + "{sitemap}", "Addresses of documents", types((XML_DOCUMENT,))),
+    Route(LLMS, "An overview in plain words", types((TEXT,))),
+    Route(OPENSEARCH, "How to search", types((OPENSEARCH_FORM,))),
+    Route(VOID, "The release as a dataset (VoID)", types(RDF_FORMS)),
+    Route(CONTEXT, "Prefixes of JSON-LD", types((JSON_LD,))),
     page("/def", "The vocabulary"),
     page("/def/{kind}/{name}", "A property, class, metric or unit"),
     page("/def/concept/{list}/{notation}", "A code"),
@@ -214,9 +266,12 @@ ROUTES: Final = (
     page("/data/{dataset}/quality", "What was measured of a dataset"),
     page("/data/{dataset}/quality/{measurement}", "A measurement"),
     page("/data/{dataset}/distribution/{file}", "A distribution of a dataset"),
-    page("/data/{dataset}/editions/{edition}/versions/{version}", "A version of an edition"),
-    page("/data/{dataset}/editions/{edition}/versions/{version}/build", "The making of a version"),
-    page("/data/{dataset}/editions/{edition}/versions/{version}/{input}/{file}", "A file that a version was made from"),
+    document("/data/{dataset}/versions", "All versions of a dataset"),
+    Route(VERSION, "A version of an edition", types(PAGE_FORMS), statuses=_KEPT),
+    Route(VERSION + "/changes", "What a version changed", types(PAGE_FORMS), statuses=_KEPT),
+    Route(VERSION + "/{download}", "A file of a version", _KEPT_FILES, is_negotiated=False, statuses=_KEPT),
+    page(VERSION + "/build", "The making of a version"),
+    page(VERSION + "/{input}/{file}", "A file that a version was made from"),
     page("/data/{dataset}/obs/{observation}", "An observation"),
     page("/data/{dataset}/payment/{month}/{reference}", "A payment"),
     thing("/id/{kind}/{name}", "A thing that is no document"),
@@ -238,7 +293,7 @@ def described(request: Request, serving: Serving, settings: Settings) -> Respons
 
 def write(serving: Serving, settings: Settings) -> bytes:
     """Write the description of a release's interface as JSON."""
-    return (json.dumps(document(settings.title, known_names(serving)), ensure_ascii=False) + "\n").encode()
+    return (json.dumps(description(settings.title, known_names(serving)), ensure_ascii=False) + "\n").encode()
 
 
 def known_names(serving: Serving) -> dict[str, list[str]]:
@@ -251,7 +306,7 @@ def known_names(serving: Serving) -> dict[str, list[str]]:
     }
 
 
-def document(title: str, names: Mapping[str, Sequence[str]]) -> Object:
+def description(title: str, names: Mapping[str, Sequence[str]]) -> Object:
     """Make the description. `names` are those that a part of a path can have."""
     return {
         "openapi": "3.1.0",

@@ -16,16 +16,20 @@ from pyoxigraph import NamedNode
 from starlette.responses import RedirectResponse
 
 from endpoint.answers import answer, choose_form, entity_tag, link
+from endpoint.catalogue import folder_of
 from endpoint.describe import describe, graph
 from endpoint.downloads import download
-from endpoint.media import HTML, PAGE_FORMS, RDF_FORMS
+from endpoint.jsonld import CONTEXT_LINK
+from endpoint.media import HTML, JSON_LD, PAGE_FORMS, RDF_FORMS, TURTLE
+from endpoint.origin import origin_of
 from endpoint.pages import alternates, render
 from endpoint.problems import bad_request, not_found
+from endpoint.rendered import Rendered
 from endpoint.results import write_graph
 from endpoint.site import node
 from endpoint.versions import dataset_links, version_answer
 from endpoint.views import view
-from ontology.terms import DCT
+from ontology.terms import DCAT, DCT, QB, SKOS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
     from endpoint.settings import Settings
 
 OUTSIDE: Final = "/doc/resource"
+WHOLES: Final = (QB.dataSet, SKOS.inScheme, DCT.isVersionOf)
+"""Properties that lead to what a thing belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +71,24 @@ def dereference(request: Request, serving: Serving, settings: Settings) -> Respo
         headers = {"Vary": "Accept", "Link": link(where, rel="describedby")}
         return RedirectResponse(where, HTTPStatus.SEE_OTHER, headers)
     page = page_number(request)
+    form = found.form or choose_form(request, PAGE_FORMS)
+    key = (found.subject.value, found.path, form.suffix, f"{page}")
+    made = serving.answers.get(key, lambda: make(serving, settings, found, form, page))
+    return answer(request, form, entity_tag(serving, form, f"{page}"), made.links, lambda: made.body)
+
+
+def make(serving: Serving, settings: Settings, found: Found, form: Form, page: int) -> Rendered:
+    """Describe a thing in one form. Raises RequestError if nothing is said of it."""
     description = describe(serving, found.subject, page)
     if description is None:
-        raise not_found(path)
-    form = found.form or choose_form(request, PAGE_FORMS)
-    tag = entity_tag(serving, form, f"{page}")
-    links = list(links_of(serving, found, description))
+        raise not_found(found.path)
+    links = tuple(links_of(serving, found, description))
     if form == HTML:
-        return answer(request, form, tag, links, lambda: page_of(serving, settings, found, description))
+        return Rendered(links, page_of(serving, settings, found, description))
     document = serving.site.iri(found.path) if found.path.startswith("/doc/") else found.subject.value
-    return answer(
-        request,
-        form,
-        tag,
-        links,
-        lambda: write_graph(graph(serving, description, document), form, serving.prefixes),
-    )
+    triples = graph(serving, description, document)
+    links += (CONTEXT_LINK,) if form == JSON_LD else ()
+    return Rendered(links, write_graph(triples, form, serving.prefixes))
 
 
 def raw_path(request: Request) -> str:
@@ -127,9 +135,23 @@ def links_of(serving: Serving, found: Found, description: Description) -> list[s
         link(term.value, rel="license") for term in description.values(DCT.license) if isinstance(term, NamedNode)
     ]
     links += dataset_links(serving, found.subject)
+    links += related(serving, description)
     if description.has_more:
         joint = "&" if "?" in found.path else "?"
         links.append(link(f"{found.path}{joint}page={description.page + 1}", rel="next"))
+    return links
+
+
+def related(serving: Serving, description: Description) -> list[str]:
+    """Give the Link headers to what a thing belongs to, and what describes its tables."""
+    wholes = [term for name in WHOLES for term in description.values(name)]
+    links = [link(whole.value, rel="collection") for whole in wholes if isinstance(whole, NamedNode)]
+    if DCAT.Dataset in description.types:
+        links.append(link("/.well-known/void", rel="describedby", type=TURTLE.media_type))
+        if (folder := folder_of(serving, description.subject)) is not None:
+            metadata = f"/data/{folder.name}/{folder.name}.csv-metadata.json"
+            is_there = serving.release.table(folder.name, metadata.rpartition("/")[2]) is not None
+            links += [link(metadata, rel="describedby", type="application/csvm+json")] if is_there else []
     return links
 
 
@@ -158,5 +180,6 @@ def page_of(serving: Serving, settings: Settings, found: Found, description: Des
         canonical=canonical(serving, found),
         alternates=other_forms(found, RDF_FORMS),
         iri=found.subject.value,
+        origin=origin_of(serving, description),
         **made.context,
     )

@@ -23,6 +23,7 @@ from pyoxigraph import (
     serialize,
 )
 
+from endpoint.jsonld import can_write, write_json_ld
 from endpoint.media import CSV, JSON, JSON_LD, N_TRIPLES, RDF_FORMS, RDF_XML, RESULT_FORMS, TSV, TURTLE, XML, Form
 from ontology import terms
 
@@ -76,6 +77,8 @@ def _write_boolean(answer: QueryBoolean, form: Form) -> bytes:
 def write_graph(triples: Iterable[Triple], form: Form, prefixes: Mapping[str, str]) -> bytes:
     """Write triples; Turtle and RDF/XML use the prefixes that occur in them."""
     found = list(triples)
+    if form == JSON_LD and can_write(found):
+        return write_json_ld(found, prefixes)
     used = _used_prefixes(found, prefixes) if form in {TURTLE, RDF_XML} else None
     return _checked(serialize(found, format=RDF_WRITERS[form], prefixes=used), form)
 

@@ -18,15 +18,20 @@ from endpoint.cubes.source import CubeSource
 from endpoint.cubes.whole import whole_of
 from endpoint.labels import Labels
 from endpoint.listing import Listing, read_listing
+from endpoint.rendered import Answers
 from endpoint.results import PREFIXES
+from endpoint.search import Named, index_names
 from endpoint.site import Site
 from endpoint.source import StoreSource
+from endpoint.void import describe_void
 from loader.errors import DwpldError
 from loader.release import open_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from pyoxigraph import Triple
 
     from endpoint.cubes.engine import OpenEngine
     from endpoint.source import QuadSource
@@ -68,6 +73,21 @@ class Serving:
     def listing(self) -> Listing:
         """The catalogue of this release; read when it is first asked for."""
         return read_listing(self)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """Pages and documents of this release that were made before."""
+        return Answers()
+
+    @cached_property
+    def names(self) -> tuple[Named, ...]:
+        """Names of everything in this release, for the search; collected when they are first asked for."""
+        return index_names(self)
+
+    @cached_property
+    def void(self) -> list[Triple]:
+        """Description of the release as a dataset; counted when it is first asked for."""
+        return describe_void(self)
 
 
 class Shelf:

@@ -49,6 +49,10 @@ class Site:
                 return place + rest
         return f"/doc/resource?uri={quote(iri, safe='')}"
 
+    def document_iri(self, iri: str) -> str:
+        """Give the address of the document that describes any IRI, as published."""
+        return self.iri(self.document(iri).partition("#")[0])
+
     def subjects(self, path: str) -> list[NamedNode]:
         """Give what a path may be about, most likely first; `path` is as sent, still percent-encoded.
 

@@ -73,6 +73,14 @@ class QuadSource(Protocol):
         """Give the triples of some subjects in any graph, each once; of these predicates only, if any is given."""
         ...
 
+    def pointing_at(self, target: NamedNode, start: int, count: int) -> list[Triple]:
+        """Give `count` of the triples that point at something, after the first `start`, in an order that stays."""
+        ...
+
+    def subjects(self, graph: NamedNode, start: int, count: int) -> list[str]:
+        """Give `count` of the IRIs that a graph says something of, after the first `start`, in an order that stays."""
+        ...
+
     def has(self, subject: NamedNode) -> bool:
         """Tell whether anything is said of a subject."""
         ...
@@ -122,6 +130,16 @@ class StoreSource:
                     (quad.triple, None) for quad in self._store.quads_for_pattern(subject, predicate, None, None)
                 )
             yield from found
+
+    def pointing_at(self, target: NamedNode, start: int, count: int) -> list[Triple]:
+        """Give some of the triples that point at something; no triple is in two graphs."""
+        return [quad.triple for quad in islice(self._store.quads_for_pattern(None, None, target), start, start + count)]
+
+    def subjects(self, graph: NamedNode, start: int, count: int) -> list[str]:
+        """Give some of the IRIs that a graph says something of."""
+        quads = self._store.quads_for_pattern(None, None, None, graph)
+        found = dict.fromkeys(quad.subject.value for quad in quads if isinstance(quad.subject, NamedNode))
+        return list(islice(found, start, start + count))
 
     def has(self, subject: NamedNode) -> bool:
         """Tell whether anything is said of a subject."""

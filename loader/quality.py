@@ -160,9 +160,14 @@ def _written(table: TableMapping) -> list[Column]:
 
 def _columns(findings: Findings, uris: Uris) -> Iterator[Triple]:
     for table, _ in findings.tables:
+        whole = uris.download(findings.mapping.name, table.csv.name)
+        yield Triple(whole, RDF.type, CSVW.Table)
+        yield Triple(whole, RDFS.label, Literal(f"Table {table.csv.name}", language="en"))
+        yield Triple(whole, DCT.isPartOf, uris.dataset(findings.mapping.name))
         for column in _written(table):
             node = uris.column(findings.mapping.name, table.csv.name, column.number)
             title = column.titles[0].text if column.titles else column.name
+            yield Triple(whole, CSVW.column, node)
             yield Triple(node, RDF.type, CSVW.Column)
             yield Triple(node, RDFS.label, Literal(title))
             yield Triple(node, CSVW.name, Literal(column.name))

@@ -211,6 +211,11 @@ class Uris:
         """`/id/publisher`: whoever runs the site."""
         return self.node("id/publisher")
 
+    def void(self, name: str = "") -> NamedNode:
+        """`/.well-known/void`: the description of the dataset that the site is; `…#{name}`: it, or a part of it."""
+        document = self.node(".well-known/void")
+        return self.part(document, name) if name else document
+
     def sparql(self) -> NamedNode:
         """`/sparql`: the query service."""
         return self.node("sparql")

@@ -31,6 +31,7 @@ class CSVW:
     Table: Final = NamedNode("http://www.w3.org/ns/csvw#Table")
     url: Final = NamedNode("http://www.w3.org/ns/csvw#url")
     Column: Final = NamedNode("http://www.w3.org/ns/csvw#Column")
+    column: Final = NamedNode("http://www.w3.org/ns/csvw#column")
     name: Final = NamedNode("http://www.w3.org/ns/csvw#name")
 
 
@@ -102,6 +103,11 @@ class DCT:
     accessRights: Final = NamedNode("http://purl.org/dc/terms/accessRights")
     Location: Final = NamedNode("http://purl.org/dc/terms/Location")
     Standard: Final = NamedNode("http://purl.org/dc/terms/Standard")
+    available: Final = NamedNode("http://purl.org/dc/terms/available")
+    type: Final = NamedNode("http://purl.org/dc/terms/type")
+    Frequency: Final = NamedNode("http://purl.org/dc/terms/Frequency")
+    LicenseDocument: Final = NamedNode("http://purl.org/dc/terms/LicenseDocument")
+    MediaType: Final = NamedNode("http://purl.org/dc/terms/MediaType")
     PeriodOfTime: Final = NamedNode("http://purl.org/dc/terms/PeriodOfTime")
 
 
@@ -144,14 +150,20 @@ class HYDRA:
     """Hydra, <http://www.w3.org/ns/hydra/core#>."""
 
     NAMESPACE: Final = "http://www.w3.org/ns/hydra/core#"
+    Collection: Final = NamedNode("http://www.w3.org/ns/hydra/core#Collection")
     PagedCollection: Final = NamedNode("http://www.w3.org/ns/hydra/core#PagedCollection")
-    totalItems: Final = NamedNode("http://www.w3.org/ns/hydra/core#totalItems")
-    itemsPerPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#itemsPerPage")
+    PartialCollectionView: Final = NamedNode("http://www.w3.org/ns/hydra/core#PartialCollectionView")
+    first: Final = NamedNode("http://www.w3.org/ns/hydra/core#first")
     firstPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#firstPage")
+    itemsPerPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#itemsPerPage")
     lastPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#lastPage")
-    nextPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#nextPage")
-    previousPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#previousPage")
+    member: Final = NamedNode("http://www.w3.org/ns/hydra/core#member")
     next: Final = NamedNode("http://www.w3.org/ns/hydra/core#next")
+    nextPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#nextPage")
+    previous: Final = NamedNode("http://www.w3.org/ns/hydra/core#previous")
+    previousPage: Final = NamedNode("http://www.w3.org/ns/hydra/core#previousPage")
+    totalItems: Final = NamedNode("http://www.w3.org/ns/hydra/core#totalItems")
+    view: Final = NamedNode("http://www.w3.org/ns/hydra/core#view")
 
 
 class LDES:
@@ -274,6 +286,7 @@ class RDFS:
     label: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#label")
     comment: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#comment")
     range: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#range")
+    domain: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#domain")
     subPropertyOf: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#subPropertyOf")
     isDefinedBy: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#isDefinedBy")
     seeAlso: Final = NamedNode("http://www.w3.org/2000/01/rdf-schema#seeAlso")
@@ -328,6 +341,8 @@ class SDMX_CONCEPT:
     unitMeasure: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#unitMeasure")
     obsStatus: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#obsStatus")
     confStatus: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#confStatus")
+    age: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#age")
+    obsValue: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/concept#obsValue")
 
 
 class SDMX_DIMENSION:
@@ -337,6 +352,7 @@ class SDMX_DIMENSION:
     refArea: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/dimension#refArea")
     refPeriod: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/dimension#refPeriod")
     timePeriod: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/dimension#timePeriod")
+    age: Final = NamedNode("http://purl.org/linked-data/sdmx/2009/dimension#age")
 
 
 class SDMX_MEASURE:
@@ -365,6 +381,8 @@ class SKOS:
     exactMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#exactMatch")
     closeMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#closeMatch")
     broadMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#broadMatch")
+    relatedMatch: Final = NamedNode("http://www.w3.org/2004/02/skos/core#relatedMatch")
+    editorialNote: Final = NamedNode("http://www.w3.org/2004/02/skos/core#editorialNote")
 
 
 class SPDX:
@@ -420,6 +438,23 @@ class VOID:
     triples: Final = NamedNode("http://rdfs.org/ns/void#triples")
     sparqlEndpoint: Final = NamedNode("http://rdfs.org/ns/void#sparqlEndpoint")
     dataDump: Final = NamedNode("http://rdfs.org/ns/void#dataDump")
+    DatasetDescription: Final = NamedNode("http://rdfs.org/ns/void#DatasetDescription")
+    Linkset: Final = NamedNode("http://rdfs.org/ns/void#Linkset")
+    uriSpace: Final = NamedNode("http://rdfs.org/ns/void#uriSpace")
+    exampleResource: Final = NamedNode("http://rdfs.org/ns/void#exampleResource")
+    rootResource: Final = NamedNode("http://rdfs.org/ns/void#rootResource")
+    vocabulary: Final = NamedNode("http://rdfs.org/ns/void#vocabulary")
+    feature: Final = NamedNode("http://rdfs.org/ns/void#feature")
+    subset: Final = NamedNode("http://rdfs.org/ns/void#subset")
+    openSearchDescription: Final = NamedNode("http://rdfs.org/ns/void#openSearchDescription")
+    classPartition: Final = NamedNode("http://rdfs.org/ns/void#classPartition")
+    propertyPartition: Final = NamedNode("http://rdfs.org/ns/void#propertyPartition")
+    class_: Final = NamedNode("http://rdfs.org/ns/void#class")
+    property: Final = NamedNode("http://rdfs.org/ns/void#property")
+    entities: Final = NamedNode("http://rdfs.org/ns/void#entities")
+    linkPredicate: Final = NamedNode("http://rdfs.org/ns/void#linkPredicate")
+    subjectsTarget: Final = NamedNode("http://rdfs.org/ns/void#subjectsTarget")
+    objectsTarget: Final = NamedNode("http://rdfs.org/ns/void#objectsTarget")
 
 
 class XSD:

@@ -16,7 +16,7 @@ from loader.release import DECIMAL, INTEGER, TERM
 from ontology.terms import XSD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from endpoint.cubes.engine import CubeEngine, OpenEngine
     from endpoint.cubes.syntax import Term
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SUBJECT: Final = "subject"
 MAX_KNOWN: Final = 1_000
 """Rows of observations, and small answers, that are kept in mind."""
+MAX_TERMS: Final = 20_000
+"""Different terms of a column that are kept in mind."""
 _INTEGER: Final = re.compile(rf'"(0|-?[1-9][0-9]*)"\^\^<{re.escape(XSD.integer.value)}>')
 _DECIMAL: Final = re.compile(rf'"(-?[0-9]+(?:\.[0-9]+)?)"\^\^<{re.escape(XSD.decimal.value)}>')
 
@@ -112,6 +114,11 @@ class Cube:
     relation: str
     """What stands after FROM."""
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns of its file."""
+        return [SUBJECT, *(column.name for column in self.record.columns if column.name is not None)]
+
     def columns_of(self, predicate: str) -> list[CubeColumn]:
         """Give the columns of a predicate, written as in N-Triples."""
         return [column for column in self.record.columns if f"<{column.predicate}>" == predicate]
@@ -170,6 +177,7 @@ class Columns:
     by_predicate: dict[str, list[Cube]] = field(default_factory=lambda: defaultdict(list))
     _rows: dict[str, dict[str, object]] = field(default_factory=dict)
     _answers: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
+    _terms: dict[tuple[str, str], frozenset[str] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for cube in self.cubes:
@@ -222,9 +230,25 @@ class Columns:
                 self._rows[term] = found
         return found
 
+    def find_rows(self, terms: Iterable[str]) -> None:
+        """Look for the rows of several observations together, so that `row` has them in mind."""
+        wanted: dict[str, list[str]] = {}
+        for term in terms:
+            if term not in self._rows and (cube := self.cube_of(term)) is not None:
+                wanted.setdefault(cube.relation, []).append(term)
+        for cube in self.cubes:
+            if len(missing := wanted.get(cube.relation, [])) > 1:
+                names, start = cube.names, f"<{cube.record.prefix}"
+                subjects = ", ".join(quoted(term.removeprefix(start).removesuffix(">")) for term in missing)
+                sql = f"SELECT {', '.join(names)} FROM {cube.relation} t WHERE t.{SUBJECT} IN ({subjects})"
+                rows = [dict(zip(names, row, strict=True)) for row in self.rows(sql)]
+                if len(self._rows) + len(rows) > MAX_KNOWN:
+                    self._rows.clear()
+                self._rows.update((f"{start}{row[SUBJECT]}>", row) for row in rows)
+
     def _find(self, cube: Cube, term: str) -> dict[str, object] | None:
         """Look for an observation, first where its address says it is."""
-        names = [SUBJECT, *(column.name for column in cube.record.columns if column.name is not None)]
+        names = cube.names
         text = f"SELECT {', '.join(names)} FROM {cube.relation} t WHERE {cube.is_subject('t', term)}"
         implied = [f"t.{name} = {quoted(value)}" for name, value in cube.implied(term)]
         for sql in [" AND ".join([text, *implied]), text] if implied else [text]:
@@ -254,12 +278,72 @@ class Columns:
 
     def triples_of(self, term: str) -> Iterator[tuple[str, str, str]]:
         """Give the triples of an observation, in N-Triples: predicate, object and graph."""
-        for cube in self.narrowed(self.cubes, term):
-            values = [value_of(column, "t").text for column in cube.record.columns]
-            (row,) = self.rows(f"SELECT {', '.join(values)} FROM {cube.relation} t")
-            for column, value in zip(cube.record.columns, row, strict=True):
-                if value is not None:
-                    yield f"<{column.predicate}>", str(value), f"<{cube.record.graph}>"
+        cube, row = self.cube_of(term), self.row(term)
+        if cube is None or row is None:
+            return
+        for column in cube.record.columns:
+            value = column.term if column.name is None else row[column.name]
+            if value is not None:
+                yield f"<{column.predicate}>", _written(value, column), f"<{cube.record.graph}>"
+
+    def pointing_at(self, term: str, start: int, count: int) -> Iterator[tuple[str, str]]:
+        """Give some of the observations whose columns have a term, with the predicate, cube by cube in their order.
+
+        Passes over `start` of them, which are counted and not read.
+        """
+        for cube, column, where, total in self._having(term):
+            if start < total and count > 0:
+                found = self.texts(f"SELECT t.{SUBJECT} {where} LIMIT {count} OFFSET {start}")
+                yield from ((f"<{cube.record.prefix}{subject}>", f"<{column.predicate}>") for subject in found)
+                count -= len(found)
+            start = max(start - total, 0)
+
+    def subjects(self, graph: str, start: int, count: int) -> list[str]:
+        """Give some of the observations of a graph, in the order of their columns."""
+        found: list[str] = []
+        for cube in self.cubes:
+            if cube.record.graph == graph:
+                sql = f"SELECT t.{SUBJECT} FROM {cube.relation} t LIMIT {count - len(found)} OFFSET {start}"
+                found += [f"{cube.record.prefix}{subject}" for subject in self.texts(sql)]
+                start = max(start - cube.record.rows, 0)
+        return found
+
+    def count_pointing_at(self, term: str) -> int:
+        """Count what `pointing_at` can give."""
+        return sum(total for _, _, _, total in self._having(term))
+
+    def _having(self, term: str) -> Iterator[tuple[Cube, CubeColumn, str, int]]:
+        """Give the columns that have a term, where in SQL, and how often."""
+        for cube in self.cubes:
+            for column in cube.record.columns:
+                condition = value_of(column, "t").equals_term(term) if self._may_have(cube, column, term) else None
+                if condition is not None:
+                    where = f"FROM {cube.relation} t WHERE {condition or 'true'}"
+                    yield cube, column, where, int(str(self.known(f"SELECT count(*) {where}")[0][0]))
+
+    def _may_have(self, cube: Cube, column: CubeColumn, term: str) -> bool:
+        """Tell whether a column can have a term: the different terms of a column are kept in mind, if they are few."""
+        if column.name is None:
+            return column.term == term
+        if column.kind != TERM:
+            return not term.startswith("<")
+        key = (cube.relation, column.name)
+        if key not in self._terms:
+            sql = f"SELECT DISTINCT {column.name} FROM {cube.relation} t LIMIT {MAX_TERMS + 1}"
+            found = frozenset(self.texts(sql))
+            self._terms[key] = found if len(found) <= MAX_TERMS else None
+        terms = self._terms[key]
+        return terms is None or term in terms
+
+
+def _written(value: object, column: CubeColumn) -> str:
+    """Write a value of a column in N-Triples."""
+    if column.name is None or column.kind == TERM:
+        return str(value)
+    if column.kind == INTEGER:
+        return f'"{value}"^^<{XSD.integer.value}>'
+    text = f"{value:f}"
+    return f'"{text.rstrip("0").rstrip(".") if "." in text else text}"^^<{XSD.decimal.value}>'
 
 
 def open_columns(release: Release, open_engine: OpenEngine = DuckEngine) -> Columns | None:

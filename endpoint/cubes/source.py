@@ -158,13 +158,34 @@ class CubeSource:
     def about(self, subjects: Iterable[NamedNode], *predicates: NamedNode) -> Iterator[Triple]:
         """Give the triples of some subjects in any graph, each once."""
         wanted = {str(predicate) for predicate in predicates}
-        for subject in dict.fromkeys(subjects):
+        different = dict.fromkeys(subjects)
+        self._columns.find_rows(map(str, different))
+        for subject in different:
             if self._columns.cube_of(str(subject)) is None:
                 yield from self._store.about([subject], *predicates)
                 continue
             for predicate, target, _ in self._columns.triples_of(str(subject)):
                 if not wanted or predicate in wanted:
                     yield Triple(subject, NamedNode(predicate[1:-1]), to_term(target))
+
+    def pointing_at(self, target: NamedNode, start: int, count: int) -> list[Triple]:
+        """Give some of the triples that point at something: those of the columns, then those of the store."""
+        found = [
+            Triple(NamedNode(subject[1:-1]), NamedNode(predicate[1:-1]), target)
+            for subject, predicate in self._columns.pointing_at(str(target), start, count)
+        ]
+        if len(found) == count:
+            return found
+        before = self._columns.count_pointing_at(str(target))
+        return found + self._store.pointing_at(target, max(start - before, 0), count - len(found))
+
+    def subjects(self, graph: NamedNode, start: int, count: int) -> list[str]:
+        """Give some of the IRIs that a graph says something of: the observations, then all else."""
+        total = sum(cube.record.rows for cube in self._columns.cubes if cube.record.graph == graph.value)
+        found = self._columns.subjects(graph.value, start, count) if start < total else []
+        if len(found) == count:
+            return found
+        return found + self._store.subjects(graph, max(start - total, 0), count - len(found))
 
     def has(self, subject: NamedNode) -> bool:
         """Tell whether anything is said of a subject."""

@@ -174,8 +174,6 @@ def test_an_observation_described_by_another_folder_stops_the_build(tmp_path: Pa
 @pytest.mark.parametrize(
     ("name", "bindings"),
     [
-        ("incoming", {"object": ENGLAND}),
-        ("incoming", {"object": f"<{BASE}/def/measure/children>"}),
         ("observations", {"dataset": f"<{BASE}/data/children-low-income>"}),
         ("structure", {"dataset": f"<{BASE}/data/children-low-income>"}),
         ("codes", {"scheme": f"<{BASE}/def/concept-scheme/age-band>"}),
@@ -192,6 +190,28 @@ def test_queries_of_pages_find_the_same(
     assert wanted
     assert sorted(found) == sorted(wanted)
     assert len(list(source.select(page_query(name), bound, 3))) == min(3, len(wanted))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        ENGLAND,
+        f"<{BASE}/def/measure/children>",
+        f"<{BASE}/data/children-low-income>",
+        f"<{BASE}/def/concept-scheme/age-band>",
+        "<http://purl.org/linked-data/cube#Observation>",
+        f"<{BASE}/nothing/points/here>",
+    ],
+)
+def test_pages_of_what_points_at_a_thing_have_everything_once(
+    shipped_release: Release, plain: StoreSource, target: str
+) -> None:
+    node, source = NamedNode(target[1:-1]), open_serving(shipped_release.path).source
+    wanted = sorted(map(str, plain.pointing_at(node, 0, 1_000_000)))
+    found: list[str] = []
+    while page := source.pointing_at(node, len(found), 700):
+        found += map(str, page)
+    assert sorted(found) == wanted
 
 
 @pytest.mark.parametrize(

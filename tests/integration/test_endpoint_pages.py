@@ -128,7 +128,7 @@ def test_our_faults_are_admitted_without_details(client: Client, monkeypatch: py
         raise RuntimeError(message)
 
     monkeypatch.setattr("endpoint.resources.describe", fail)
-    found = client.get("/data/made-up")
+    found = client.get("/data/made-up?page=9")
     assert found.status_code == 500
     assert "secret" not in found.text
     assert found.headers["x-request-id"] in found.json()["detail"]

@@ -197,8 +197,47 @@ def test_what_nobody_can_have_is_not_acceptable(client: Client) -> None:
 
 
 def test_a_client_that_takes_anything_gets_the_page(client: Client) -> None:
-    for accept in (None, "*/*"):
-        assert get(client, "/data/households", accept).headers["content-type"].startswith("text/html")
+    for path, accept in (("/data/households", "*/*"), (OBSERVATION, "*/*"), (OBSERVATION, None)):
+        assert get(client, path, accept).headers["content-type"].startswith("text/html")
+
+
+def test_a_client_that_does_not_say_what_it_takes_gets_the_table_of_a_dataset(client: Client) -> None:
+    found = get(client, "/data/households")
+    assert found.text == TABLE
+    assert found.headers["vary"] == "Accept"
+    metadata = re.search('<([^>]+)>; rel="describedby"', found.headers["link"])
+    assert metadata is not None
+    assert get(client, metadata[1]).status_code == 200
+
+
+def test_json_ld_has_the_names_of_the_published_context(client: Client) -> None:
+    found = get(client, OBSERVATION, "application/ld+json")
+    context = get(client, "/context.jsonld").json()["@context"]
+    assert '</context.jsonld>; rel="http://www.w3.org/ns/json-ld#context"' in found.headers["link"]
+    document = found.json()
+    assert document["@context"].items() <= context.items()
+    (own,) = [node for node in document["@graph"] if node["@id"] == BASE + OBSERVATION]
+    assert own["@type"] == "qb:Observation"
+    assert own["qb:dataSet"] == {"@id": f"{BASE}/data/households"}
+
+
+def test_a_long_description_says_where_its_other_pages_are(client: Client) -> None:
+    hydra = rdflib.Namespace("http://www.w3.org/ns/hydra/core#")
+    document = rdflib.URIRef(f"{BASE}/doc/area/E06000001")
+    for path, has_more in (("/data/households", False), ("/doc/area/E06000001", False)):
+        found = rdflib.Graph().parse(data=get(client, path, "text/turtle").text)
+        assert bool(list(found.objects(None, hydra.view))) == has_more
+    found = rdflib.Graph().parse(data=get(client, "/doc/area/E06000001?page=2", "text/turtle").text)
+    assert set(found.objects(document, hydra.view)) == {rdflib.URIRef(f"{document}?page=2")}
+    assert set(found.objects(None, hydra.previous)) == {rdflib.URIRef(f"{document}?page=1")}
+
+
+def test_links_lead_to_what_a_thing_is_part_of(client: Client) -> None:
+    links = get(client, OBSERVATION, "text/turtle").headers["link"]
+    assert f'<{BASE}/data/households>; rel="collection"' in links
+    links = get(client, "/data/households", "text/turtle").headers["link"]
+    assert '</data/households/households.csv-metadata.json>; rel="describedby"' in links
+    assert '</.well-known/void>; rel="describedby"' in links
 
 
 @pytest.mark.parametrize("accept", [BROWSER, "text/turtle", "application/ld+json"])
@@ -271,3 +310,13 @@ def test_metadata_comes_with_the_table(client: Client) -> None:
 @pytest.mark.parametrize("page", ["0", "-1", "x", "1" * 30, "²"])
 def test_pages_are_numbers(client: Client, page: str) -> None:
     assert get(client, f"/data/households?page={page}", BROWSER).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/data/households", OBSERVATION, "/def/concept/family-type/couple"])
+def test_pages_say_where_what_they_show_comes_from(client: Client, path: str) -> None:
+    text = get(client, path, BROWSER).text
+    assert "Where this comes from" in text
+    assert "of 1 January 2026 at 12:00am" in text
+    if "family-type" not in path:
+        assert 'href="/data/households/editions/2025-05/versions/1"' in text
+        assert 'href="/data/households/households.csv-metadata.json"' in text
