@@ -66,9 +66,8 @@ Object = dict[str, object]
 _TEXT: Final[Object] = {"type": "string"}
 _WORD: Final[Object] = {"type": "string", "minLength": 1}
 _QUERY: Final[Object] = {"type": "string", "minLength": 1, "format": "sparql-query"}
-_FORMS: Final = dict.fromkeys(
-    (*RESULT_FORMS, *PAGE_FORMS, JSON_DOCUMENT, XML_DOCUMENT, TEXT, ATOM, OPENSEARCH_FORM, OPENAPI)
-)
+_OTHERS: Final = (JSON_DOCUMENT, XML_DOCUMENT, TEXT, ATOM, OPENSEARCH_FORM, OPENAPI)
+_FORMS: Final = dict.fromkeys((*RESULT_FORMS, *PAGE_FORMS, *_OTHERS))
 _NAMES: Final = dict.fromkeys(name for form in _FORMS for name in (form.suffix, form.media_type))
 _FORM: Final[Object] = {"type": "string", "enum": list(_NAMES)}
 _IRI: Final[Object] = {"type": "string", "format": "iri"}
@@ -263,6 +262,7 @@ ROUTES: Final = (
     table("/data/{dataset}/{table}.csv-metadata.json", "Its CSVW metadata", CSVW),
     page("/data/{dataset}/structure", "The structure of a dataset"),
     page("/data/{dataset}/component/{component}", "A component of the structure"),
+    page("/data/{dataset}/coverage", "The time a dataset is about"),
     page("/data/{dataset}/quality", "What was measured of a dataset"),
     page("/data/{dataset}/quality/{measurement}", "A measurement"),
     page("/data/{dataset}/distribution/{file}", "A distribution of a dataset"),
@@ -274,6 +274,8 @@ ROUTES: Final = (
     page(VERSION + "/{input}/{file}", "A file that a version was made from"),
     page("/data/{dataset}/obs/{observation}", "An observation"),
     page("/data/{dataset}/payment/{month}/{reference}", "A payment"),
+    thing("/id/publisher", "Whoever publishes the catalogue"),
+    page("/doc/publisher", "The description of whoever publishes the catalogue"),
     thing("/id/{kind}/{name}", "A thing that is no document"),
     thing("/id/{kind}/{name}/{version}", "A version of a thing, such as a program"),
     page("/doc/{kind}/{name}", "The description of a thing"),
