@@ -124,7 +124,7 @@ class Endpoint:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._shelf = Shelf(settings.release, settings.open_engine)
+        self._shelf = Shelf(settings.release, settings.open_engine, settings.open_store)
         self._workers = Workers(settings, self._shelf)
 
     @asynccontextmanager

@@ -25,14 +25,16 @@ FORMATS: Final = ("table", "csv", "json", "ttl")
 CELL_WIDTH: Final = 60
 
 
-def serve(release: Path, host: str, port: int, engine: str = "duckdb", master: str | None = None) -> int:
+def serve(
+    release: Path, host: str, port: int, engine: str = "duckdb", master: str | None = None, store: str = ""
+) -> int:
     """Serve a release until SIGTERM or SIGINT. Raises MisuseError if it cannot start."""
     import uvicorn
 
     from endpoint.app import create_app
     from endpoint.settings import from_environment
 
-    settings = replace(from_environment(release, os.environ), engine=engine, spark_master=master or "")
+    settings = replace(from_environment(release, os.environ), engine=engine, spark_master=master or "", store=store)
     app = create_app(settings)
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host

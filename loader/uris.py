@@ -151,6 +151,10 @@ class Uris:
         """`/catalogue`: the catalogue of datasets, and its named graph."""
         return self.node("catalogue")
 
+    def publication(self) -> NamedNode:
+        """`/publication`: what `dwpld publish` has put into a store, and the named graph in it that says so."""
+        return self.node("publication")
+
     def sparql(self) -> NamedNode:
         """`/sparql`: the query service."""
         return self.node("sparql")
