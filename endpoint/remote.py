@@ -8,6 +8,7 @@ Before and after, the store is asked which release it holds: no answer is ever o
 from __future__ import annotations
 
 import logging
+import weakref
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
@@ -102,6 +103,7 @@ class RemoteSource:
         self._all = Dataset(graphs, graphs)
         timeout = httpx.Timeout(remote.timeout_s, connect=min(remote.timeout_s, 5))
         self._client = httpx.Client(auth=store_auth(), timeout=timeout, trust_env=False)
+        weakref.finalize(self, self._client.close)  # when no request needs this release any more
         try:
             held = self._held()
         except RequestError as error:
@@ -189,6 +191,9 @@ class RemoteSource:
             with self._client.stream("POST", self._url, data=fields, headers={"Accept": accept}) as response:
                 _refuse(response)
                 return _graph(response, self._rows + 1) if is_graph else _results(response, query.form)
+        except httpx.ReadTimeout as error:
+            detail = "The graph store took too long to answer. Ask for less at a time, or for what is more selective"
+            raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, detail) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise unavailable(self._url, str(error) or error.__class__.__name__) from error
         except (SyntaxError, ValueError) as error:

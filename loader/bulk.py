@@ -79,17 +79,17 @@ def _triples(release: Release, graph: str) -> Iterator[bytes]:
 def _for_virtuoso(directory: Path, files: dict[str, str]) -> str:
     """Give what isql runs: graphs of the same name go first, then all files are loaded, and kept."""
     place = _sql(str(directory.resolve()))
+    ours = f"starts_with (ll_file, '{place}/')"
     lines = [
         "-- isql-v 1111 dba PASSWORD < load-virtuoso.sql; the directory must be among DirsAllowed of virtuoso.ini",
         "log_enable(3, 1);",
         *(f"SPARQL CLEAR GRAPH <{graph}>;" for graph in files.values()),
-        f"DELETE FROM DB.DBA.load_list WHERE starts_with (ll_file, '{place}/');",
+        f"DELETE FROM DB.DBA.load_list WHERE {ours};",
         f"ld_dir ('{place}', '*.nt.gz', NULL);",
         "rdf_loader_run ();",
         "log_enable(1, 1);",
         "checkpoint;",
-        "SELECT ll_file, ll_error FROM DB.DBA.load_list "
-        f"WHERE starts_with (ll_file, '{place}/') AND ll_error IS NOT NULL;",
+        f"SELECT ll_file, ll_error FROM DB.DBA.load_list WHERE {ours} AND ll_error IS NOT NULL;",
     ]
     return "\n".join(lines) + "\n"
 
