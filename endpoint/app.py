@@ -22,7 +22,7 @@ from endpoint.completion import PATH as TERMS
 from endpoint.completion import terms_answer
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
-from endpoint.graph_store import graph_query, is_graph
+from endpoint.graph_store import graph_query, is_graph, long_graph
 from endpoint.media import HTML, PROBLEM
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
@@ -154,7 +154,11 @@ class Endpoint:
             detail = f"{request.method} is not allowed: this site can only be read"
             raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(READ_METHODS)})
         if is_graph(path):
-            query = graph_query(request, await self._shelf.latest(), self._settings.max_rows)
+            serving = await self._shelf.latest()
+            long = await run_in_threadpool(long_graph, request, serving, self._settings.max_rows)
+            if long is not None:
+                return long
+            query = graph_query(request, serving, self._settings.max_rows)
             return await evaluated(request, self._shelf, self._settings, self._workers, query)
         return await run_in_threadpool(self._read, request, path)
 
