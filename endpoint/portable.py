@@ -50,6 +50,14 @@ class Portable:
         return "".join(f"{' ' * token.start}{token.text}" for token in self.tokens)
 
 
+def check_query(text: str, base_iri: str | None = None) -> None:
+    """Have our own engine read a query. Raises SyntaxError if it is none, RequestError if it calls unknown functions."""
+    try:
+        Store().query(text, base_iri=base_iri)
+    except RuntimeError as error:  # how the engine says so
+        raise bad_request(str(error)) from error
+
+
 def portable(text: str, base_iri: str) -> Portable:
     """Rewrite a query that is one. Raises RequestError for what stores could take in another way."""
     prologue, tokens = _split(list(tokenise(text)))
@@ -115,7 +123,7 @@ def _dataset(tokens: Sequence[Token]) -> tuple[list[Token], list[NamedNode], lis
 def _refuse_what_changed(query: Portable) -> None:
     """Refuse a text that is no query any more: `?a<b` was cut as an address, and meant as less-than."""
     try:
-        Store().query(query.text)
+        check_query(query.text)
     except SyntaxError as error:
         detail = "Write spaces around < and >, and addresses in full: they cannot be told apart here"
         raise bad_request(detail) from error

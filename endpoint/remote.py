@@ -28,7 +28,7 @@ from pyoxigraph import (
     parse_query_results,
 )
 
-from endpoint.portable import Portable, bound, limited, portable
+from endpoint.portable import Portable, bound, check_query, limited, portable
 from endpoint.problems import RequestError, bad_request
 from endpoint.source import Dataset, Explained, Scope
 from loader.credentials import store_auth, store_url
@@ -115,8 +115,7 @@ class RemoteSource:
 
     def answer(self, query: str, scope: Dataset | Scope) -> Answer:
         """Answer a query of a client. Raises RequestError for what the store refuses or cannot do."""
-        Store().query(query, base_iri=self._base_iri)  # whether it is one: mistakes are told in our engine's words
-        wanted = limited(portable(query, self._base_iri), self._rows + 1)
+        wanted = self._wanted(query)
         self._check_held()
         found = self._ask(wanted, self._dataset(wanted, scope))
         self._check_held()
@@ -124,8 +123,7 @@ class RemoteSource:
 
     def explain(self, query: str, scope: Dataset | Scope) -> Explained:
         """Tell what the store is asked."""
-        Store().query(query, base_iri=self._base_iri)
-        wanted = limited(portable(query, self._base_iri), self._rows + 1)
+        wanted = self._wanted(query)
         dataset = self._dataset(wanted, scope)
         graphs = len({*dataset.default, *dataset.named})
         return Explained((), f"# A store elsewhere is asked, about {graphs:,} graphs\n{wanted.text}")
@@ -169,6 +167,11 @@ class RemoteSource:
     def _check_held(self) -> None:
         if self._held() != self._content:
             raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, _BEING_REPLACED, {"Retry-After": f"{RETRY_S}"})
+
+    def _wanted(self, query: str) -> Portable:
+        """Give what a query of a client is to the store. Raises SyntaxError, in our engine's words, if it is none."""
+        check_query(query, self._base_iri)
+        return limited(portable(query, self._base_iri), self._rows + 1)
 
     def _dataset(self, query: Portable, scope: Dataset | Scope) -> Dataset:
         """Give the graphs to look at: those of the request, of the query, or all of the release; no others."""

@@ -63,7 +63,8 @@ class GraphStore:
         self._send("DELETE", graph)
 
     def _send(self, method: str, graph: str, triples: bytes | None = None) -> httpx.Response | None:
-        headers = {"Accept": N_TRIPLES} if triples is None else {"Content-Type": N_TRIPLES}
+        headers = {"Accept": N_TRIPLES} if method == "GET" else {}  # Virtuoso answers others with 406 then
+        headers |= {"Content-Type": N_TRIPLES} if triples is not None else {}
         url = httpx.URL(self.url).copy_merge_params({"graph": graph})
         try:
             response = self._client.request(method, url, content=triples, headers=headers)
