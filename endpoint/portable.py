@@ -51,7 +51,7 @@ class Portable:
 
 
 def check_query(text: str, base_iri: str | None = None) -> None:
-    """Have our own engine read a query. Raises SyntaxError if it is none, RequestError if it calls unknown functions."""
+    """Have our own engine read a query. Raises SyntaxError if it is none, RequestError for unknown functions."""
     try:
         Store().query(text, base_iri=base_iri)
     except RuntimeError as error:  # how the engine says so

@@ -28,11 +28,11 @@ from pyoxigraph import (
     parse_query_results,
 )
 
+from endpoint.graph_store import named_graphs
 from endpoint.portable import Portable, bound, check_query, limited, portable
 from endpoint.problems import RequestError, bad_request
 from endpoint.source import Dataset, Explained, Scope
 from loader.credentials import store_auth, store_url
-from loader.dumps import graph_dumps
 from loader.errors import MisuseError
 from loader.uris import Uris
 from ontology.terms import SPDX
@@ -99,7 +99,7 @@ class RemoteSource:
         self._base_iri = uris.root
         self._record = uris.publication()
         self._content = release.manifest.content_sha256
-        graphs = tuple(map(NamedNode, graph_dumps(release)))
+        graphs = tuple(map(NamedNode, sorted(named_graphs(release))))
         self._all = Dataset(graphs, graphs)
         timeout = httpx.Timeout(remote.timeout_s, connect=min(remote.timeout_s, 5))
         self._client = httpx.Client(auth=store_auth(), timeout=timeout, trust_env=False)
