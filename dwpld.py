@@ -342,6 +342,41 @@ def dump(
 
 
 @app.command()
+def publish(
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="URL", help="Where a store speaks the Graph Store Protocol.")
+    ] = None,
+    bulk: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write files for a store's bulk loader there instead.")
+    ] = None,
+    release: Annotated[Path, typer.Option(metavar="DIR", help="The release to publish.")] = DEFAULT_RELEASE,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Send unchanged graphs again, too.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Say what would be done, and change nothing.")] = False,
+) -> None:
+    """Load a release into another graph store; DWPLD_STORE_USER and DWPLD_STORE_PASSWORD say who we are to it."""
+    from loader.release import open_release
+
+    if (to is None) == (bulk is None) or (bulk is not None and fresh):
+        message = "say either --to URL, perhaps with --fresh, or --bulk DIR"
+        raise MisuseError(message)
+    _log()
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    opened = open_release(release)
+    with _watcher() as watcher:
+        if to is not None:
+            from loader.publishing import publish as run
+
+            lines = run(opened, to, watcher, is_fresh=fresh, show=show)
+        else:
+            from loader.bulk import write_bulk
+
+            assert bulk is not None, "one of the two is given"
+            lines = write_bulk(opened, bulk, watcher, show=show)
+    for line in lines:
+        print(line)  # noqa: T201 - the result
+
+
+@app.command()
 def verify(
     release: Annotated[Path, typer.Option(metavar="DIR", help="The release to verify.")] = DEFAULT_RELEASE,
 ) -> None:
@@ -381,13 +416,17 @@ def serve(
     engine: CubeEngine = Engine.DUCKDB,
     spark_master: SparkMaster = None,
     contact: Annotated[
-        str | None, typer.Option(metavar="EMAIL", help="Whom catalogues name for datasets that name nobody.")
-    ] = None,
+        str, typer.Option(metavar="EMAIL", help="Whom catalogues name for datasets that name nobody.")
+    ] = "",
+    store: Annotated[
+        str, typer.Option(envvar="DWPLD_STORE", metavar="URL", help="A SPARQL store that holds the release's triples.")
+    ] = "",
 ) -> None:
     """Serve a release: pages, linked data and SPARQL, read-only."""
     from endpoint.commands import serve as run
 
-    raise typer.Exit(run(release, host, port, engine.value, spark_master, contact))
+    chosen = {"engine": engine.value, "spark_master": spark_master or "", "contact": contact, "store": store}
+    raise typer.Exit(run(release, host, port, chosen))
 
 
 def _log() -> None:

@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000)
     arguments = parser.parse_args()
     try:
-        return serve(arguments.release, arguments.host, arguments.port)
+        return serve(arguments.release, arguments.host, arguments.port, {})
     except MisuseError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -37,7 +37,7 @@ from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
 from endpoint.exports import export
 from endpoint.feeds import feed_answer
-from endpoint.graph_store import graph_query, is_graph
+from endpoint.graph_store import graph_query, is_graph, long_graph
 from endpoint.jsonld import PATH as CONTEXT
 from endpoint.jsonld import context_answer
 from endpoint.media import ASSET_TYPES, HTML, PROBLEM, TURTLE
@@ -141,7 +141,7 @@ class Endpoint:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._shelf = Shelf(settings.release, settings.open_engine)
+        self._shelf = Shelf(settings.release, settings.open_engine, settings.open_store)
         self._workers = Workers(settings, self._shelf)
 
     @asynccontextmanager
@@ -171,7 +171,11 @@ class Endpoint:
             detail = f"{request.method} is not allowed: this site can only be read"
             raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(READ_METHODS)})
         if is_graph(path):
-            query = graph_query(request, await self._shelf.latest(), self._settings.max_rows)
+            serving = await self._shelf.latest()
+            long = await run_in_threadpool(long_graph, request, serving, self._settings.max_rows)
+            if long is not None:
+                return long
+            query = graph_query(request, serving, self._settings.max_rows)
             return await evaluated(request, self._shelf, self._settings, self._workers, query)
         return await run_in_threadpool(self._read, request, path)
 

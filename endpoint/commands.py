@@ -15,6 +15,7 @@ from loader.errors import MisuseError, Problem, ProblemsError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
 
     from pyoxigraph import QuerySolutions
 
@@ -25,17 +26,15 @@ FORMATS: Final = ("table", "csv", "json", "ttl")
 CELL_WIDTH: Final = 60
 
 
-def serve(
-    release: Path, host: str, port: int, engine: str = "duckdb", master: str | None = None, contact: str | None = None
-) -> int:
-    """Serve a release until SIGTERM or SIGINT. Raises MisuseError if it cannot start."""
+def serve(release: Path, host: str, port: int, chosen: Mapping[str, str]) -> int:
+    """Serve a release until SIGTERM or SIGINT; `chosen` are settings. Raises MisuseError if it cannot start."""
     import uvicorn
 
     from endpoint.app import create_app
     from endpoint.settings import from_environment
 
     settings = from_environment(release, os.environ)
-    settings = replace(settings, contact=contact or settings.contact, engine=engine, spark_master=master or "")
+    settings = replace(settings, **{name: value for name, value in chosen.items() if value})  # type: ignore[arg-type]
     app = create_app(settings)
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host

@@ -230,7 +230,7 @@ def files_of(serving: Serving, folder: FolderRecord, measured: Iterable[Row] = (
             sha256=_text(row["sha256"]),
             source=Shown(_text(row["source"]), _text(row["source"])) if "source" in row else None,
             rows=read.get(row["file"], ""),
-            is_mapping=_text(row["isPlan"]) == "true",
+            is_mapping=_text(row["isPlan"]) in {"true", "1"},
         )
         for row in found
     ]

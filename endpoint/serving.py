@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from endpoint.completion import TermIndex, index_terms
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from pyoxigraph import Triple
 
     from endpoint.cubes.engine import OpenEngine
-    from endpoint.source import QuadSource
+    from endpoint.source import OpenStore, QuadSource
     from loader.release import Release
 
 T = TypeVar("T")
@@ -44,6 +46,8 @@ log = logging.getLogger(__name__)
 STACK_BYTES: Final = 512 * 1024 * 1024
 """Stack of a query thread. The engine recurses over long queries: the longest accepted needs about 250 MB, and the
 pages of a stack cost memory only once they are used."""
+RETRY_S: Final = 2
+"""Seconds after which it is tried again whether a store elsewhere holds a release."""
 
 
 @dataclass(frozen=True)
@@ -93,45 +97,66 @@ class Serving:
 class Shelf:
     """Gives the release to serve. A release that cannot be opened is passed over, and the one before is served on."""
 
-    def __init__(self, path: Path, open_engine: OpenEngine = DuckEngine) -> None:
+    def __init__(self, path: Path, open_engine: OpenEngine = DuckEngine, open_store: OpenStore | None = None) -> None:
         self._path = path
-        self._open_engine = open_engine
+        self._open = partial(open_serving, open_engine=open_engine, open_store=open_store)
+        self._patience_s = math.inf if open_store is None else RETRY_S
         self._lock = threading.Lock()
-        self._serving = open_serving(path, open_engine)
+        self._serving = self._open(path)
         self._refused: Path | None = None
+        self._refused_s = 0.0
 
     def current(self) -> Serving:
         """Give the release that the path leads to now; a look at a symbolic link, unless it has moved."""
         real = self._path.resolve()
-        if real not in (self._serving.release.path, self._refused):
+        if self._has_moved(real):
             with self._lock:
                 self._move(real)
         return self._serving
 
     async def latest(self) -> Serving:
         """Give the same without holding up the event loop while a release is opened."""
-        has_moved = self._path.resolve() not in (self._serving.release.path, self._refused)
+        has_moved = self._has_moved(self._path.resolve())
         return await asyncio.to_thread(self.current) if has_moved else self._serving
 
+    def _has_moved(self, real: Path) -> bool:
+        """Tell whether there is another release to try: not one refused, unless a store may have come to hold it."""
+        if real == self._refused:
+            return time.monotonic() - self._refused_s > self._patience_s
+        return real != self._serving.release.path
+
     def _move(self, real: Path) -> None:
-        if real in (self._serving.release.path, self._refused):
+        if not self._has_moved(real):
             return  # another request was quicker
         try:
-            self._serving = open_serving(real, self._open_engine)
+            self._serving = self._open(real)
             self._refused = None
             log.info("serving release %s", real.name)
         except (DwpldError, OSError) as error:
-            self._refused = real
-            log.error("release %s cannot be served, staying with %s: %s", real, self._serving.release.id, error)
+            is_known, self._refused, self._refused_s = real == self._refused, real, time.monotonic()
+            log.log(
+                logging.DEBUG if is_known else logging.ERROR,
+                "release %s cannot be served, staying with %s: %s",
+                real,
+                self._serving.release.id,
+                error,
+            )
 
 
-def open_serving(path: Path, open_engine: OpenEngine = DuckEngine, grown: Callable[[], None] = lambda: None) -> Serving:
-    """Open a release. Raises MisuseError if there is none, or the engine cannot be used.
+def open_serving(
+    path: Path,
+    open_engine: OpenEngine = DuckEngine,
+    grown: Callable[[], None] = lambda: None,
+    open_store: OpenStore | None = None,
+) -> Serving:
+    """Open a release. Raises MisuseError if there is none, or the engine or the store elsewhere cannot be used.
 
     `grown` is told when more of the release has come into memory, to stay there.
     """
     release = open_release(path)
     base = release.manifest.base_uri
+    if open_store is not None:
+        return Serving(release, open_store(release), Site(base))
     columns = open_columns(release, open_engine)
     store = release.store()
     source = StoreSource(store, base) if columns is None else CubeSource(store, columns, base, whole_of(release, grown))

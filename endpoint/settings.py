@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from endpoint.cubes.engine import OpenEngine
+    from endpoint.source import OpenStore
 
 PREFIX: Final = "DWPLD_"
-COMMAND_LINE: Final = frozenset({"release", "engine", "spark_master"})
+COMMAND_LINE: Final = frozenset({"release", "engine", "spark_master", "store"})
 """Settings that the command line takes, and looks for in the environment itself."""
 
 
@@ -39,6 +40,8 @@ class Settings:
     """What runs the SQL about cubes: `duckdb` or `spark`."""
     spark_master: str = ""
     """Address of the Spark cluster; empty for what Spark's own configuration names."""
+    store: str = ""
+    """Address of a SPARQL store that holds every triple of the release; empty for what the release has itself."""
     workers: int = 0
     """Processes that answer queries; 0 for one more than there are processors."""
     timeout_s: float = 10.0
@@ -62,6 +65,15 @@ class Settings:
     def open_engine(self) -> OpenEngine:
         """What opens the columns of a release."""
         return engine_named(self.engine, self.spark_master or None)
+
+    @property
+    def open_store(self) -> OpenStore | None:
+        """What opens a release in a store elsewhere; None if it is to be had from the release itself."""
+        if not self.store:
+            return None
+        from endpoint.remote import Remote  # and an HTTP client with it
+
+        return Remote(self.store, self.timeout_s, self.max_rows).open
 
 
 def from_environment(release: Path, environment: Mapping[str, str]) -> Settings:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pyoxigraph import BlankNode, DefaultGraph, Literal, Store
 
+    from loader.release import Release
+
     Term = NamedNode | BlankNode | Literal | Triple
     Answer = QuerySolutions | QueryTriples | QueryBoolean
 
@@ -83,6 +85,14 @@ class QuadSource(Protocol):
 
     def has(self, subject: NamedNode) -> bool:
         """Tell whether anything is said of a subject."""
+        ...
+
+
+class OpenStore(Protocol):
+    """Opens a release in a store elsewhere."""
+
+    def __call__(self, release: Release) -> QuadSource:
+        """Give it. Raises MisuseError if it is not there."""
         ...
 
 

@@ -143,7 +143,7 @@ def work(channel: socket.socket, order: Header) -> None:
     settings = Settings(**{**raw, "release": Path(str(order["release"]))})
     room = Room(settings.max_memory_bytes)
     try:
-        serving = open_serving(settings.release, settings.open_engine, room.count_as_opened)
+        serving = open_serving(settings.release, settings.open_engine, room.count_as_opened, settings.open_store)
     except (DwpldError, OSError, duckdb.Error) as error:
         channel.sendall(message({"refused": str(error)}))
         return

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from loader.release import CubeColumn, CubeRecord, FolderRecord, GraphFileRecord, Release
+    from loader.release import CubeColumn, CubeRecord, FileRecord, FolderRecord, GraphFileRecord, Release
 
 ONTOLOGY: Final = "ontology"
 CATALOGUE: Final = "catalogue"
@@ -91,6 +91,36 @@ def quads(release: Release, *names: str) -> Iterator[bytes]:
 def triples(release: Release, *names: str) -> Iterator[bytes]:
     """Yield dumps as N-Triples, in pieces of whole lines. Raises MisuseError at once if there is none of a name."""
     return _lines(release, [(name, dump_folder(release, name)) for name in names], in_graph=False)
+
+
+def graph_dumps(release: Release) -> dict[str, str]:
+    """Give all named graphs of a release, each with the name of the dump that it is in."""
+    uris = Uris.of(release.manifest.base_uri)
+    files = [(one.graph, _stem(file.output)) for file in release.manifest.graph_files for one in file.graphs]
+    named = {folder.graph: _stem(_dump_of(folder)) for folder in release.manifest.folders}
+    return named | dict(files) | {uris.ontology().value: ONTOLOGY, uris.catalogue().value: CATALOGUE}
+
+
+def _dump_of(folder: FolderRecord) -> FileRecord:
+    return next(file for file in folder.outputs if file.path.startswith(_START))
+
+
+def _stem(file: FileRecord) -> str:
+    return file.path.removeprefix(_START).removesuffix(_END)
+
+
+def graph_triples(release: Release, graph: str) -> Iterator[bytes]:
+    """Yield a named graph as N-Triples, in pieces of whole lines, of which some may be empty."""
+    name = graph_dumps(release)[graph]
+    if graph_file(release, name) is None:
+        return triples(release, name)
+    end = f" <{graph}> .\n".encode()
+    return (_of_graph(piece, end) for piece in quads(release, name))
+
+
+def _of_graph(piece: bytes, end: bytes) -> bytes:
+    lines = piece.splitlines(keepends=True)
+    return b"".join(line[: -len(end)] + _DOT.encode() for line in lines if line.endswith(end))
 
 
 def rest(release: Release, name: str) -> Iterator[bytes]:

@@ -216,6 +216,10 @@ class Uris:
         document = self.node(".well-known/void")
         return self.part(document, name) if name else document
 
+    def publication(self) -> NamedNode:
+        """`/publication`: what `dwpld publish` has put into a store, and the named graph in it that says so."""
+        return self.node("publication")
+
     def sparql(self) -> NamedNode:
         """`/sparql`: the query service."""
         return self.node("sparql")

@@ -102,9 +102,40 @@ def test_nothing_writes(client: Client, method: str) -> None:
     assert "u:x" not in client.get("/graphs/one").text
 
 
-def test_a_graph_is_never_cut(release: Release) -> None:
-    with asking(create_app(Settings(release.path, max_rows=3)), {"Accept": "text/turtle"}) as client:
-        assert client.get("/graphs/one").status_code == 200
-        refused = client.get("/graphs?default")
+@pytest.fixture(scope="module")
+def strict(release: Release) -> Iterator[Client]:
+    """A service whose results have three triples at most."""
+    with asking(create_app(Settings(release.path, max_rows=3)), {"Accept": TURTLE}) as client:
+        yield client
+
+
+@pytest.mark.parametrize("form", [TURTLE, "application/n-triples", "*/*"])
+def test_a_long_graph_is_sent_whole_as_the_dumps_are(
+    strict: Client, client: Client, release: Release, form: str
+) -> None:
+    lines = b"".join(dumps.triples(release, *dumps.dump_names(release)))
+    assert strict.get("/graphs?default", {"Accept": form}).content == lines
+    answer = strict.get(f"/graphs?graph={BASE}/def/concept-scheme/area", {"Accept": form})
+    assert set(answer.text.splitlines()) == set(b"".join(dumps.triples(release, "codes-area")).decode().splitlines())
+    assert answer.headers["content-type"].startswith(TURTLE if form == "*/*" else form)
+    again = {"Accept": form, "If-None-Match": answer.headers["etag"]}
+    assert strict.get(f"/graphs?graph={BASE}/def/concept-scheme/area", again).status_code == 304
+    assert client.get("/graphs/one", again).status_code == 200
+
+
+def test_a_long_graph_has_no_other_form(strict: Client) -> None:
+    for form in ("application/rdf+xml", "application/ld+json", "text/html"):
+        refused = strict.get("/graphs?default", {"Accept": form})
         assert refused.status_code == 400
-        assert "take it from the dumps" in refused.text
+        assert "N-Triples or Turtle" in refused.text
+    head = strict.head("/graphs?default")
+    assert (head.status_code, head.content) == (200, b"")
+
+
+def test_a_graph_of_a_file_is_told_from_the_others_in_it(release: Release) -> None:
+    found = {graph: b"".join(dumps.graph_triples(release, graph)).count(b"\n") for graph in release.manifest.quads}
+    assert found == release.manifest.quads
+
+
+def test_a_short_graph_is_a_result(strict: Client) -> None:
+    assert strict.get("/graphs/one").status_code == 200

@@ -107,7 +107,7 @@ def test_a_request_holds_one_release(releases: Path) -> None:
 
 def test_a_missing_release_is_misuse(tmp_path: Path) -> None:
     with pytest.raises(MisuseError, match="no release"):
-        serve(tmp_path / "nothing", "127.0.0.1", 0)
+        serve(tmp_path / "nothing", "127.0.0.1", 0, {})
 
 
 def test_a_taken_port_is_misuse(releases: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_taken_port_is_misuse(releases: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(MisuseError, match="--port"):
-            serve(releases / "current", "127.0.0.1", taken.getsockname()[1])
+            serve(releases / "current", "127.0.0.1", taken.getsockname()[1], {})
 
 
 def test_small_answers_are_sent_at_once() -> None:
