@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode, Triple
 
-from ontology.terms import ADMS, DCAT, DCT, QB, RDF, RDFS, SD, SKOS, XSD
+from loader.release import file_record
+from ontology.terms import ADMS, DCAT, DCT, QB, RDF, RDFS, SD, SKOS, SPDX, XSD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from loader.mapping import Mapping
+    from loader.release import FileRecord
     from loader.uris import Uris
 
 EU_FREQUENCY: Final = "http://publications.europa.eu/resource/authority/frequency/"
@@ -28,6 +30,7 @@ FREQUENCIES: Final = {
     "never": "NEVER",
 }
 IANA: Final = "https://www.iana.org/assignments/media-types/"
+TABLE_NOTE: Final = "The table itself: its cells are the texts that were read. RDF has their values in canonical form."
 SAMPLE_NOTE: Final = "Sample: the figures are invented to show the structure. They are not published statistics."
 
 
@@ -112,6 +115,14 @@ def _version(mapping: Mapping, uris: Uris) -> Iterator[Triple]:
     yield Triple(version, RDFS.label, english(label))
 
 
+def checksum_triples(node: NamedNode, record: FileRecord) -> Iterator[Triple]:
+    """Yield the SHA-256 of a file."""
+    yield Triple(node, RDF.type, SPDX.Checksum)
+    yield Triple(node, RDFS.label, Literal(f"SHA-256 {record.sha256}"))
+    yield Triple(node, SPDX.algorithm, SPDX.checksumAlgorithm_sha256)
+    yield Triple(node, SPDX.checksumValue, Literal(record.sha256, datatype=XSD.hexBinary))
+
+
 def _distribution(mapping: Mapping, uris: Uris, path: Path) -> Iterator[Triple]:
     dataset = uris.dataset(mapping.name)
     node = uris.distribution(mapping.name, path.name)
@@ -125,7 +136,11 @@ def _distribution(mapping: Mapping, uris: Uris, path: Path) -> Iterator[Triple]:
     yield Triple(node, DCAT.accessURL, dataset)
     yield Triple(node, DCT.format, Literal("CSV"))
     yield Triple(node, DCAT.mediaType, NamedNode(f"{IANA}text/csv"))
-    yield Triple(node, DCAT.byteSize, Literal(str(path.stat().st_size), datatype=XSD.integer))
+    record, checksum = file_record(path, path.name), uris.part(node, "sha256")
+    yield Triple(node, DCT.description, english(TABLE_NOTE))
+    yield Triple(node, DCAT.byteSize, Literal(str(record.size_bytes), datatype=XSD.integer))
+    yield Triple(node, SPDX.checksum, checksum)
+    yield from checksum_triples(checksum, record)
     yield Triple(node, DCT.license, NamedNode(mapping.description.licence))
     if mapping.description.is_sample:
         yield Triple(node, ADMS.status, ADMS.sample)
