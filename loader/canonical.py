@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -87,7 +88,7 @@ def _through_the_store(terms: Iterable[str]) -> list[str]:
 
 
 def canonical_lines(lines: bytes) -> bytes:
-    """Give lines of N-Triples or N-Quads with canonical terms; lines that become the same are one."""
+    """Give lines of N-Triples or N-Quads with canonical terms; those about a subject that become the same are one."""
     terms = [found.decode().removeprefix("> ") for found in set(_TYPED.findall(lines))]
     forms = zip(terms, canonical_terms(pl.Series(terms, dtype=pl.String)), strict=True)
     changed = {f"> {term}".encode(): f"> {form}".encode() for term, form in forms if term != form}
@@ -95,7 +96,8 @@ def canonical_lines(lines: bytes) -> bytes:
         return lines
     found = _TYPED.sub(lambda match: changed.get(match[0], match[0]), lines)
     found = _TAGGED.sub(lambda match: match[0].lower(), found)
-    return b"".join(dict.fromkeys(found.splitlines(keepends=True)))
+    by_subject = groupby(found.splitlines(keepends=True), key=lambda line: line.partition(b" ")[0])
+    return b"".join(line for _, lines_of_one in by_subject for line in dict.fromkeys(lines_of_one))
 
 
 def numbers_of(terms: pl.Series) -> Numbers | None:

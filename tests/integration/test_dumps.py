@@ -77,7 +77,7 @@ def given(release: Release, mapping: Mapping) -> list[str]:
     path = release.path / "tables" / mapping.name / mapping.main.csv.name
     store = Store()
     store.bulk_load(input=b"".join(convert_table(mapping.main.table, path)), format=RdfFormat.N_TRIPLES)
-    return store.dump(format=RdfFormat.N_TRIPLES, from_graph=DefaultGraph()).decode().split("\n")[:-1]
+    return (store.dump(format=RdfFormat.N_TRIPLES, from_graph=DefaultGraph()) or b"").decode().split("\n")[:-1]
 
 
 def told(release: Release, name: str) -> tuple[list[str], list[str]]:
