@@ -15,7 +15,7 @@ from loader.entry import THEMES, Contact, Series
 from loader.errors import Problem
 from loader.kept import stream_triples
 from loader.uris import slug
-from ontology.terms import ADMS, DCAT, DCT, FOAF, PROV, QB, RDF, RDFS, SD, SKOS, VCARD, XSD
+from ontology.terms import ADMS, DCAT, DCT, FOAF, PROV, QB, RDF, RDFS, SD, SKOS, SPDX, VCARD, XSD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from loader.coverage import Coverage
     from loader.mapping import Mapping
+    from loader.release import FileRecord
     from loader.uris import Uris
 
 TITLE: Final = "DWP linked data"
@@ -237,6 +238,14 @@ def disagreements(mappings: Iterable[Mapping]) -> Iterator[Problem]:
                 message = f"the {kind} '{name}' is described otherwise than in {folder}"
                 hint = "say the same of it in both files, or give one of them another name"
                 yield Problem("MAP-12", str(mapping.folder / "source.toml"), message, hint)
+
+
+def checksum_triples(node: NamedNode, record: FileRecord) -> Iterator[Triple]:
+    """Yield the SHA-256 of a file."""
+    yield Triple(node, RDF.type, SPDX.Checksum)
+    yield Triple(node, RDFS.label, Literal(f"SHA-256 {record.sha256}"))
+    yield Triple(node, SPDX.algorithm, SPDX.checksumAlgorithm_sha256)
+    yield Triple(node, SPDX.checksumValue, Literal(record.sha256, datatype=XSD.hexBinary))
 
 
 def catalogue_triples(uris: Uris) -> Iterator[Triple]:

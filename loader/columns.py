@@ -1,9 +1,9 @@
 """The columns of a cube: its observations as Parquet, a column for each predicate, instead of as triples in the store.
 
 The observations of a table come as columns of its own where `loader.csvw.observed` can tell what triples they make, and
-as the triples themselves where it cannot; either way the columns say the same. Each value is the term as the graph
-store would hold it (`loader.stored`), because answers are to be those of the store. What does not fit (a blank node, an
-observation in two places of the table) is stored as triples, as it would be anyway.
+as the triples themselves where it cannot; either way the columns say the same. Each value is the canonical term
+(`loader.canonical`), as in the graph store. What does not fit (a blank node, an observation in two places of the table)
+is stored as triples, as it would be anyway.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from loader.canonical import canonical_terms
 from loader.csvw.observed import ObservedRows
 from loader.cubes import Column, ColumnBuilder, Looked, Run, Values, finished
 from loader.keyed import in_address, named_key
@@ -62,7 +62,7 @@ class Observations:
     """Lines of the last row, of which there may be more to come."""
 
     def note(self, chunk: bytes) -> None:
-        """Take the observations from some lines of N-Triples."""
+        """Take the observations from some lines of N-Triples, whose terms are canonical."""
         if self.unfit:
             return
         data = self.held + b"".join(self._own().findall(chunk))
@@ -110,7 +110,8 @@ class Observations:
                 builder.add(looked)
             self._meet(statement.predicate, place, statement.position)
         if rows.others is not None:
-            self._extend_all(rows.others, rows.rows)
+            others = rows.others.with_columns(canonical_terms(rows.others.get_column("term")))
+            self._extend_all(others, rows.rows)
         self._end_rows(rows.rows)
         self.lines += rows.rows * len(rows.plan.statements)
 
@@ -172,9 +173,6 @@ class Observations:
             self.unfit = self.unfit or NONE
             return None
         columns = self._finish()
-        if _is_repeated(columns, self.rows):
-            self.unfit = "two values of a cell are the same to the store"
-            return None
         described = tuple(column.described for column in columns)
         writer = Writer(self.prefix, self.segments, self.rows, columns, named_key(key, described))
         if not writer.write(parquet):
@@ -290,12 +288,3 @@ def _layers(part: pl.DataFrame) -> Iterator[pl.DataFrame]:
     part = part.with_columns(layer=pl.int_range(pl.len()).over("row"))
     for number in part["layer"].unique().sort():
         yield part.filter(pl.col("layer") == number)
-
-
-def _is_repeated(columns: Sequence[Column], rows: int) -> bool:
-    """Say whether a row has a term in two columns of one predicate: two spellings of the table, one in the store."""
-    return any(
-        (one.terms(rows) == other.terms(rows)).any()
-        for one, other in combinations(columns, 2)
-        if one.described.predicate == other.described.predicate
-    )

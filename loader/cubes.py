@@ -1,4 +1,4 @@
-"""One column of a cube: gathered in parts while its table is read, then typed, as stored and as published.
+"""One column of a cube: gathered in parts while its table is read, then typed.
 
 A part is terms, a term or none for many rows, or what a statement makes of a column of the table; the terms of the last
 are looked up when the column is written, so that a row takes two to eight bytes until then.
@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import polars as pl
 
+from loader.canonical import DIGITS, Numbers, canonical_terms, kind_of_literals, numbers_of
 from loader.csvw.columns import wrap
 from loader.release import DECIMAL, INTEGER, TERM, CubeColumn
-from loader.stored import DIGITS, Numbers, kind_of_literals, numbers_of, stored_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from loader.csvw.observed import ObservedRows, Statement
 
-PUBLISHED: Final = "_published"
 ENUM_TERMS: Final = 1 << 12
 """A column of more terms is text in Parquet, for the file lists the values of an enumeration."""
 
@@ -65,22 +64,7 @@ class Looked:
         if self.is_coded:
             return self.terms_by_code().gather(self.values)
         cells = self.values.cast(pl.String)
-        if self.odd is not None:
-            cells = pl.select(pl.coalesce(pl.lit(self.odd), pl.lit(cells))).to_series()
         return self.statement.terms(lambda derived: wrap(cells, derived))
-
-    @property
-    def odd(self) -> pl.Series | None:
-        """Cells that are numbers in another than the shortest form."""
-        return self.source.odd.get(self.statement.lane or "")
-
-    def odd_terms(self) -> pl.Series:
-        """Give the terms that are not the shortest form of their numbers, null for others."""
-        odd = self.odd
-        if odd is None:
-            return pl.Series([None], dtype=pl.String).new_from_index(0, self.source.rows)
-        before, after = self.statement.around()
-        return pl.select(pl.concat_str(pl.lit(before), pl.lit(odd), pl.lit(after))).to_series()
 
     def first(self) -> int | None:
         """Give the first row with a term, None if there is none."""
@@ -150,67 +134,31 @@ class Column:
     described: CubeColumn
     values: Values | None
     """None if all rows have the same term."""
-    published: Values | None
-    """Terms as published where they are not as stored; None if they all are, or are the same in every row."""
 
     def slice(self, start: int, rows: int) -> list[pl.Series]:
-        """Give what is written for some rows: one, two or no columns."""
-        found = []
-        if self.values is not None and self.described.name is not None:
-            found.append(self.values.slice(start, rows).alias(self.described.name))
-        if self.published is not None and self.described.published is not None:
-            found.append(self.published.slice(start, rows).alias(self.described.published))
-        return found
-
-    def terms(self, rows: int) -> pl.Series:
-        """Give the terms of so many rows."""
-        if self.values is None:
-            return pl.repeat(self.described.term, rows, dtype=pl.String, eager=True)
-        values = self.values.slice(0, rows)
-        return values.cast(pl.String) if self.described.kind == TERM else Numbers(self.described.kind, values).terms()
+        """Give what is written for some rows: a column or none."""
+        if self.values is None or self.described.name is None:
+            return []
+        return [self.values.slice(start, rows).alias(self.described.name)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """The terms of a column by number, null where no row has the number."""
-
-    published: pl.Series
-    stored: pl.Series
-    """The same as the store would have them."""
-
-    @classmethod
-    def of(cls, builder: ColumnBuilder, parts: Iterable[Looked | pl.Series]) -> _Terms:
-        """Find the terms that rows have."""
-        codes = [part for part in parts if isinstance(part, pl.Series)]
-        used = pl.concat(codes).unique().drop_nulls() if codes else pl.Series([], dtype=pl.UInt32)
-        every = builder.dtype.categories.to_series()
-        found = every.gather(used)
-        return cls(_placed(found, used, len(every)), _placed(stored_terms(found), used, len(every)))
-
-    @property
-    def is_empty(self) -> bool:
-        """Say whether no row has a term."""
-        return self.stored.null_count() == len(self.stored)
-
-    @property
-    def odd(self) -> pl.Series | None:
-        """The terms that the store would write in another way; None if there is none."""
-        is_odd = self.published != self.stored
-        return pl.select(pl.when(is_odd).then(self.published)).to_series() if is_odd.any() else None
-
-
-def _placed(values: pl.Series, places: pl.Series, size: int) -> pl.Series:
-    return pl.Series([None], dtype=pl.String).new_from_index(0, size).scatter(places, values)
+def _terms(builder: ColumnBuilder, parts: Iterable[Looked | pl.Series]) -> pl.Series:
+    """Give the terms of a column by number, in canonical form; null where no row has the number."""
+    codes = [part for part in parts if isinstance(part, pl.Series)]
+    used = pl.concat(codes).unique().drop_nulls() if codes else pl.Series([], dtype=pl.UInt32)
+    every = builder.dtype.categories.to_series()
+    terms = canonical_terms(every.gather(used))
+    return pl.Series([None], dtype=pl.String).new_from_index(0, len(every)).scatter(used, terms)
 
 
 def finished(builder: ColumnBuilder, predicate: str, name: str) -> Column:
-    """Finish a column: choose what it is by its terms, as the store would have them."""
+    """Finish a column: choose what it is by its terms."""
     described = CubeColumn(predicate.removeprefix("<").removesuffix(">"), TERM, name, None, 0, 0, "")
     parts = _resolved(builder)
-    column = _of_numbers(described, parts, _Terms.of(builder, parts))
+    column = _of_numbers(described, parts, _terms(builder, parts))
     if column is None:
         codes = [part if isinstance(part, pl.Series) else builder.codes(part.terms()) for part in parts]
-        column = _of_terms(described, pl.concat(codes, rechunk=True), _Terms.of(builder, codes))
+        column = _of_terms(described, pl.concat(codes, rechunk=True), _terms(builder, codes))
     return column
 
 
@@ -234,61 +182,44 @@ def _resolved(builder: ColumnBuilder) -> list[Looked | pl.Series]:
     return found
 
 
-def _of_terms(described: CubeColumn, codes: pl.Series, terms: _Terms) -> Column:
+def _of_terms(described: CubeColumn, codes: pl.Series, terms: pl.Series) -> Column:
     """Make a column of terms."""
-    distinct = terms.stored.drop_nulls().unique().sort()
-    dtype = pl.Enum(distinct) if len(distinct) <= ENUM_TERMS else pl.String()
-    values = Values(terms.stored.cast(dtype), codes)
-    published = None if terms.odd is None else Values(terms.odd, codes)
+    distinct = terms.drop_nulls().unique().sort()
     described = replace(described, missing=codes.null_count())
     if len(distinct) == 1 and not described.missing:
-        return _of_one_term(described, distinct[0], published, len(codes))
-    return _with_published(described, values, published)
+        return _of_one_term(described, distinct[0])
+    dtype = pl.Enum(distinct) if len(distinct) <= ENUM_TERMS else pl.String()
+    return Column(described, Values(terms.cast(dtype), codes))
 
 
-def _of_one_term(described: CubeColumn, term: str, published: Values | None, rows: int) -> Column:
-    """Make a column of the same term in every row, which may have been written in several ways."""
-    one = CubeColumn(described.predicate, TERM, None, term, 0, 0, "")
-    spelt = None if published is None else published.slice(0, rows).unique()
-    if spelt is not None and len(spelt) == 1:
-        return Column(replace(one, published_term=spelt[0]), None, None)
-    return Column(replace(one, published=_published_name(described, published)), None, published)
+def _of_one_term(described: CubeColumn, term: str) -> Column:
+    """Make a column of the same term in every row."""
+    return Column(CubeColumn(described.predicate, TERM, None, term, 0, 0, ""), None)
 
 
-def _published_name(described: CubeColumn, published: Values | None) -> str | None:
-    return None if published is None else f"{described.name}{PUBLISHED}"
-
-
-def _with_published(described: CubeColumn, values: Values, published: Values | None) -> Column:
-    return Column(replace(described, published=_published_name(described, published)), values, published)
-
-
-def _of_numbers(described: CubeColumn, parts: Sequence[Looked | pl.Series], terms: _Terms) -> Column | None:
+def _of_numbers(described: CubeColumn, parts: Sequence[Looked | pl.Series], terms: pl.Series) -> Column | None:
     """Make a column of numbers; None if some of its terms are none, or have too many digits."""
-    known = None if terms.is_empty else numbers_of(terms.stored)
-    if known is None and not terms.is_empty:
+    is_empty = terms.null_count() == len(terms)
+    known = None if is_empty else numbers_of(terms)
+    if known is None and not is_empty:
         return None
     every = [] if known is None else [known]
-    is_same = True
     looked = [part for part in parts if isinstance(part, Looked)]
     if looked:
-        made = kind_of_literals(*looked[0].statement.around())
-        if made is None:
+        kind = kind_of_literals(*looked[0].statement.around())
+        if kind is None:
             return None
-        kind, is_same = made
         every += [Numbers(kind, part.values) for part in looked]
     dtype = _dtype(every)
     if dtype is None:
         return None
     values = [_numbers_in(part, known, dtype) for part in parts]
     numbers = Numbers(every[0].kind, pl.concat(values, rechunk=True))
-    spelt = [_spelt_in(part, terms.odd, is_same=is_same) for part in parts]
-    published = Values(pl.concat(spelt)) if any(len(part) > part.null_count() for part in spelt) else None
     missing = numbers.values.null_count()
-    described = replace(described, kind=numbers.kind, missing=missing, scale=numbers.places, largest=numbers.largest())
     if not missing and numbers.values.min() == numbers.values.max():
-        return _of_one_term(described, numbers.terms()[0], published, len(numbers.values))
-    return _with_published(described, Values(numbers.values), published)
+        return _of_one_term(described, numbers.terms()[0])
+    described = replace(described, kind=numbers.kind, missing=missing, scale=numbers.places, largest=numbers.largest())
+    return Column(described, Values(numbers.values))
 
 
 def _dtype(every: Sequence[Numbers]) -> pl.DataType | None:
@@ -307,12 +238,3 @@ def _numbers_in(part: Looked | pl.Series, known: Numbers | None, dtype: pl.DataT
     if known is None:  # it has nothing but gaps
         return pl.Series([None], dtype=dtype).new_from_index(0, len(part))
     return known.values.cast(dtype).gather(part)
-
-
-def _spelt_in(part: Looked | pl.Series, odd: pl.Series | None, *, is_same: bool) -> pl.Series:
-    """Give the terms of a part as published where the store would write them in another way."""
-    if isinstance(part, Looked):
-        return part.odd_terms() if is_same else part.terms()
-    if odd is None:
-        return pl.Series([None], dtype=pl.String).new_from_index(0, len(part))
-    return odd.gather(part)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode, Triple
 
-from loader.catalogue import EU, english
-from ontology.terms import ADMS, DCAT, DCT, RDF, RDFS, XSD
+from loader.catalogue import EU, checksum_triples, english
+from loader.release import file_record
+from ontology.terms import ADMS, DCAT, DCT, RDF, RDFS, SPDX, XSD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 IANA: Final = "https://www.iana.org/assignments/media-types/"
 FILE_TYPE: Final = f"{EU}file-type/"
+TABLE_NOTE: Final = "Its cells are the texts that were read; RDF has their values in canonical form."
 TABLE_STANDARD: Final = NamedNode("https://www.w3.org/TR/tabular-data-model/")
 
 
@@ -48,8 +50,11 @@ def distribution_triples(mapping: Mapping, uris: Uris, tables: list[Path]) -> It
     for path in tables:
         yield from _file(mapping, uris, path.name, CSV, uris.download(mapping.name, path.name))
         node = uris.distribution(mapping.name, path.name)
-        size = Literal(str(path.stat().st_size), datatype=XSD.integer)
-        yield Triple(node, DCAT.byteSize, size)
+        record, checksum = file_record(path, path.name), uris.part(node, "sha256")
+        yield Triple(node, DCAT.byteSize, Literal(str(record.size_bytes), datatype=XSD.integer))
+        yield Triple(node, SPDX.checksum, checksum)
+        yield from checksum_triples(checksum, record)
+        yield Triple(node, RDFS.comment, english(TABLE_NOTE))
         yield Triple(node, DCT.conformsTo, TABLE_STANDARD)
         document = f"{path.name}-metadata.json"
         yield from _file(mapping, uris, document, CSVW, uris.download(mapping.name, document))

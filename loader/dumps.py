@@ -1,8 +1,8 @@
 """The dumps of a release, made as they are read: observations from the columns of cubes, then everything else.
 
 Each dump is what one folder, or one RDF file, put into the release; two more are the vocabulary and the catalogue.
-Observations come in the order of their table, letter by letter as the mapping gave them. What a dump takes in memory
-does not grow with it.
+Observations come in the order of their table; every term is canonical, as in the graph store. What a dump takes in
+memory does not grow with it.
 Files are opened at the start and stay open: a dump that is being read ends well, though the release may be removed.
 """
 
@@ -206,14 +206,7 @@ def _row(cube: CubeRecord, end: str) -> pl.Expr:
 
 
 def _term(column: CubeColumn) -> list[str | pl.Expr]:
-    """Give a term as it was published."""
-    if column.published is None:
-        return [column.published_term] if column.published_term is not None else _stored_term(column)
-    return [pl.coalesce(pl.col(column.published).cast(pl.String), _joined(_stored_term(column)))]
-
-
-def _stored_term(column: CubeColumn) -> list[str | pl.Expr]:
-    """Give a term as the store has it."""
+    """Give a term."""
     if column.name is None:
         assert column.term is not None, "a column without values in the file has one term"
         return [column.term]

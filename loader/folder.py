@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, RdfFormat, Triple, serialize
 
+from loader.canonical import canonical_lines
 from loader.catalogue import graph_triples, version_node
 from loader.columns import Observations
 from loader.csvw.convert import convert_table
@@ -165,10 +166,15 @@ class Workshop:
 
 
 def to_ntriples(triples: Iterable[Triple]) -> bytes:
-    """Serialise triples as N-Triples."""
+    """Serialise triples as canonical N-Triples."""
     data = serialize(triples, format=RdfFormat.N_TRIPLES)
     assert data is not None, "serialize() gives bytes when it is given no output"
-    return data
+    return canonical_lines(data)
+
+
+def triples_of(table: TableMapping, path: Path, observer: Observations | None = None) -> Iterator[bytes]:
+    """Yield what a table says as canonical N-Triples, but for what the observer takes as columns."""
+    return map(canonical_lines, convert_table(table.table, path, observer=observer))
 
 
 def convert_folder(mapping: Mapping, shop: Workshop) -> Converted:
@@ -263,7 +269,7 @@ def _columns(
     cube = observations.write(parquet, mapping.name, "", key)
     if cube is None and observations.is_uncertain:  # rows that follow one another may be one observation
         observations = Observations(observations.prefix)
-        for chunk in convert_table(mapping.main.table, tidied.tables[mapping.main.name]):
+        for chunk in triples_of(mapping.main, tidied.tables[mapping.main.name]):
             observations.note(chunk)
         cube = observations.write(parquet, mapping.name, "", key)
     if cube is None and not observations.is_none:
@@ -290,7 +296,7 @@ def _settled(
 def _write_triples(mapping: Mapping, tidied: Tidied, main: Path) -> None:
     """Write all that the main table says as triples."""
     with main.open("wb") as stream:
-        stream.writelines(convert_table(mapping.main.table, tidied.tables[mapping.main.name]))
+        stream.writelines(triples_of(mapping.main, tidied.tables[mapping.main.name]))
 
 
 def _tables_of(mapping: Mapping, shop: Workshop) -> Tidied:
@@ -378,7 +384,7 @@ def _checked(
     """Yield the triples of one table; its problems are noted under the name that the publisher knows."""
     path = tidied.tables[table.name]
     try:
-        yield from convert_table(table.table, path, observer=observer)
+        yield from triples_of(table, path, observer)
     except ProblemsError as error:
         shown = shown_name(table, is_published=is_published)
         problems += [_renamed(problem, path, shown) for problem in error.problems]

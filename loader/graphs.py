@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import polars as pl
 from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, parse, serialize
 
+from loader.canonical import canonical_lines
 from loader.errors import MisuseError, Problem, ProblemsError
 from loader.gate.personal import check_texts
 from loader.gate.shapes import SUSPECT_OR_ODD
@@ -133,7 +134,7 @@ def add_file(file: GraphFile, directory: Path, uris: Uris) -> Added:
         quads = reader.quads()
         while piece := list(islice(quads, _PIECE_QUADS)):
             reader.search(piece)
-            dump.write(serialize(piece, format=RdfFormat.N_QUADS) or b"")
+            dump.write(canonical_lines(serialize(piece, format=RdfFormat.N_QUADS) or b""))
     if reader.problems:
         raise ProblemsError(reader.problems)
     return Added(file, record, tuple(reader.graphs), _fingerprint(file, record, uris))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode, Triple
 
-from loader.catalogue import version_node
+from loader.catalogue import checksum_triples, version_node
 from loader.mapping import packaged_mappings
 from ontology.terms import DCAT, DCT, FOAF, OWL, PROV, RDF, RDFS, SPDX, XSD
 
@@ -55,6 +55,8 @@ def provenance_triples(mapping: Mapping, files: Iterable[FileRecord], tidied: Ti
     yield Triple(activity, RDF.type, PROV.Activity)
     yield Triple(activity, RDFS.label, _english(f"Conversion of {mapping.description.title}"))
     yield Triple(activity, PROV.wasAssociatedWith, software_node(uris))
+    for table in mapping.tables:
+        yield Triple(version, PROV.wasDerivedFrom, uris.distribution(mapping.name, table.csv.name))
     files = list(files)
     for record, url in _inputs(mapping, files, tidied):
         node = input_node(mapping, record.path, uris)
@@ -87,10 +89,7 @@ def _file(node: NamedNode, record: FileRecord, uris: Uris) -> Iterator[Triple]:
     yield Triple(node, RDFS.label, Literal(record.path))
     yield Triple(node, DCAT.byteSize, Literal(str(record.size_bytes), datatype=XSD.integer))
     yield Triple(node, SPDX.checksum, checksum)
-    yield Triple(checksum, RDF.type, SPDX.Checksum)
-    yield Triple(checksum, RDFS.label, Literal(f"SHA-256 {record.sha256}"))
-    yield Triple(checksum, SPDX.algorithm, SPDX.checksumAlgorithm_sha256)
-    yield Triple(checksum, SPDX.checksumValue, Literal(record.sha256, datatype=XSD.hexBinary))
+    yield from checksum_triples(checksum, record)
 
 
 def software_node(uris: Uris) -> NamedNode:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pyoxigraph import Store
 
-MANIFEST_FORMAT: Final = 3
+MANIFEST_FORMAT: Final = 4
 CURRENT: Final = "current"
 RELEASES: Final = "releases"
 TERM: Final = "term"
@@ -65,10 +65,6 @@ class CubeColumn:
     """Decimal places of the numbers."""
     largest: str
     """Greatest absolute value of the numbers; empty for terms."""
-    published: str | None = None
-    """Name of the column of terms as published, null where they are as stored; None if all are as stored."""
-    published_term: str | None = None
-    """The term that every row has, as published; None if it is as stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from pyoxigraph import NamedNode, RdfFormat, parse
 
+from loader.canonical import canonical_lines
 from loader.csvw.convert import convert_table
 from loader.csvw.iri import resolve
 from loader.csvw.metadata import read_metadata
@@ -203,7 +204,7 @@ def _subjects(table: ObservationTable, rows: pl.DataFrame) -> dict[NamedNode, Va
         path = Path(directory) / table.path.name
         named = dict(zip(rows.columns, table.header, strict=True))
         rows.rename(named).write_csv(path)
-        triples = b"".join(convert_table(table.table, path))
+        triples = canonical_lines(b"".join(convert_table(table.table, path)))
     return values_by_subject(triples)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from loader.csvw.columns import Dictionary
+    from loader.csvw.datatypes import Datatype
     from loader.csvw.emissions import Derived, Emission, Part
 
 END: Final = " .\n"
@@ -78,8 +79,6 @@ class ObservedRows:
     rows: int
     found: dict[str, pl.Series]
     """By column of the table: numbers of values (unsigned), cells as text, or what they are as numbers (signed)."""
-    odd: dict[str, pl.Series]
-    """By column: cells that are not the shortest form of the number, null where they are."""
     others: pl.DataFrame | None
     """What is no statement: `row`, `position`, `predicate` and `term` of each triple, by row and position."""
 
@@ -137,14 +136,10 @@ class Observed:
             if not fixed.isdisjoint(others.get_column("predicate").unique()):
                 return None
         kept: dict[str, pl.Series] = {}
-        odd: dict[str, pl.Series] = {}
         for name in self.names():
             lane = self.lanes[name]
-            values, unusual = as_numbers(found[name], lane.plan.column.datatype.base)
-            kept[name] = _narrow(values, lane.size)
-            if unusual is not None:
-                odd[name] = unusual
-        return ObservedRows(self, rows, kept, odd, others)
+            kept[name] = _narrow(as_numbers(found[name], lane.plan.column.datatype), lane.size)
+        return ObservedRows(self, rows, kept, others)
 
     def names(self) -> tuple[str, ...]:
         """Give the columns of the table that are needed."""
@@ -192,37 +187,37 @@ def _narrow(values: pl.Series, size: int) -> pl.Series:
     return values.cast(pl.UInt16) if values.dtype == pl.UInt32 and size <= 1 << 16 else values
 
 
-def as_numbers(cells: pl.Series, base: str) -> tuple[pl.Series, pl.Series | None]:
-    """Give cells that are plainly valid as numbers if they are short ones, with those not in their shortest form."""
-    if cells.dtype != pl.String:
-        return cells, None
-    if base == "decimal":
+def as_numbers(cells: pl.Series, datatype: Datatype) -> pl.Series:
+    """Give cells that are plainly valid as numbers if they are short ones, whose spelling means nothing.
+
+    It may in a datatype that has an address of its own: to who does not know it, its literals are their texts.
+    """
+    if cells.dtype != pl.String or datatype.id is not None:
+        return cells
+    if datatype.base == "decimal":
         return _as_decimals(cells)
-    if base not in INTEGER_RANGES:
-        return cells, None
+    if datatype.base not in INTEGER_RANGES:
+        return cells
     numbers = cells.cast(pl.Int64)
     least, most = numbers.min(), numbers.max()
     assert isinstance(least, int | None)
     assert isinstance(most, int | None)
-    return (numbers if (least or 0) > -LARGEST and (most or 0) < LARGEST else cells), None
+    return numbers if (least or 0) > -LARGEST and (most or 0) < LARGEST else cells
 
 
-def _as_decimals(cells: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+def _as_decimals(cells: pl.Series) -> pl.Series:
     lengths = cells.str.len_bytes().cast(pl.Int64)
     fractions = lengths - cells.str.find(".", literal=True) - 1
     longest = _most(fractions)
     if _most(lengths) > _DIGITS:
-        return cells, None
+        return cells
     is_odd = fractions.is_not_null() & cells.str.ends_with("0")
     places = _most(fractions.filter(~is_odd))
     if places < longest:
         places = max(
             places, _most(cells.filter(is_odd).str.strip_chars_end("0").str.extract(r"\.(.*)").str.len_bytes())
         )
-    if cells.str.starts_with("-").any():
-        is_odd |= cells.str.contains(r"^-[0.]+$")
-    numbers = cells.cast(pl.Decimal(38, longest)).cast(pl.Decimal(38, places))
-    return numbers, pl.select(pl.when(is_odd).then(cells)).to_series() if is_odd.any() else None
+    return cells.cast(pl.Decimal(38, longest)).cast(pl.Decimal(38, places))
 
 
 def _most(lengths: pl.Series) -> int:

@@ -104,7 +104,7 @@ def test_quads_keep_their_graphs_and_triples_have_one_of_their_own(release: Rele
 def test_relative_addresses_are_below_the_graph_of_the_file(release: Release) -> None:
     lines = b"".join(dumps.triples(release, "graphs-offices-2")).decode()
     assert f'<{BASE}/graphs/offices-2#office> <http://d.example/p> "Cymraeg"@cy .\n' in lines
-    assert '"0.70"^^<http://www.w3.org/2001/XMLSchema#decimal>' in lines
+    assert '"0.7"^^<http://www.w3.org/2001/XMLSchema#decimal>' in lines
     assert "Cymraeg" not in b"".join(dumps.triples(release, "graphs-quads")).decode()
 
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from loader import columns as cube_columns
+from loader.canonical import canonical_lines
 from loader.columns import Observations
 from loader.csvw import blocks, columns, convert
 from loader.csvw.metadata import read_metadata
@@ -90,7 +91,7 @@ def written(described: Table, source: Path, prefix: str, *, direct: bool) -> tup
         patch.setattr(convert, "FAST_FILE_BYTES", 0 if direct else 1 << 60)
         try:
             for chunk in convert.convert_table(described, source, observer=found if direct else None):
-                found.note(chunk)
+                found.note(canonical_lines(chunk))
                 others.append(found.others(chunk))
         except ProblemsError as error:
             return tuple(map(str, error.problems))

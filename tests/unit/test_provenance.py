@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 URIS = Uris("http://example.org")
 VERSION = URIS.version("tiny", "2025-05", 1)
+TABLE = URIS.distribution("tiny", "tiny.csv")
 PUBLISHED = FileRecord("Table 1a, é#?.csv", "ab" * 32, 12)
 
 
@@ -53,7 +54,7 @@ def test_a_table_of_the_folder_is_what_was_read(tmp_path: Path) -> None:
     mapping, tidied = from_folder(tmp_path)
     triples = made(mapping, tidied)
     node = URIS.made_from(VERSION, "input", "tiny.csv")
-    assert objects(triples, VERSION, PROV.wasDerivedFrom) == [node.value]
+    assert objects(triples, VERSION, PROV.wasDerivedFrom) == [TABLE.value, node.value]
     sha256 = hashlib.sha256(mapping.main.csv.read_bytes()).hexdigest()
     checksum = URIS.part(node, "sha256")
     assert objects(triples, node, SPDX.checksum) == [checksum.value]
@@ -65,7 +66,7 @@ def test_a_published_file_is_what_was_read_and_the_table_of_the_folder_is_not(tm
     triples = made(*from_published(tmp_path, "https://www.example.org/table"))
     node = URIS.made_from(VERSION, "input", PUBLISHED.path)
     assert node.value.endswith("/input/Table%201a%2C%20%C3%A9%23%3F.csv")
-    assert objects(triples, VERSION, PROV.wasDerivedFrom) == [node.value]
+    assert objects(triples, VERSION, PROV.wasDerivedFrom) == [TABLE.value, node.value]
     assert objects(triples, node, DCT.source) == ["https://www.example.org/table"]
     assert objects(triples, URIS.part(node, "sha256"), SPDX.checksumValue) == [PUBLISHED.sha256]
 
