@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from endpoint.bounded import Limit, write_bounded
+from endpoint.federation import Federated, Federation
 from endpoint.jobs import Reply
 from endpoint.media import HTML, by_name
 from endpoint.problems import bad_request
@@ -28,18 +31,36 @@ T = TypeVar("T")
 
 def produce(job: Job, serving: Serving, settings: Settings) -> Reply:
     """Answer a query; called in a worker. Raises RequestError if the query is refused."""
+    federated = without_calls(job, serving, settings)
+    plain = replace(job, text=federated.text)
     if job.is_explained:
-        return Reply(HTTPStatus.OK, explained(understood(serving.source.explain, job)).encode())
+        text = called(federated) + explained(understood(serving.source.explain, plain))
+        return Reply(HTTPStatus.OK, text.encode())
     forms = forms_of_query(job.analysis.form)
     form = by_name(job.suffix, (*forms, HTML))
     assert form is not None, "the server chose it"
-    found = understood(serving.source.answer, job)
+    found = understood(serving.source.answer, plain)
     if form == HTML:
         written = result_page(found, serving, settings, job)
     else:
         limit = Limit(settings.max_rows, serving.site.iri(f"{PATH}#cut-after-{settings.max_rows}"))
         written = write_bounded(found, form, job.analysis.variables, serving.prefixes, limit)
     return Reply(HTTPStatus.OK, written.body, written.is_cut)
+
+
+def without_calls(job: Job, serving: Serving, settings: Settings) -> Federated:
+    """Have other services answer their parts of a query, if it has any. Raises RequestError if one fails."""
+    if not job.analysis.is_federated:
+        return Federated(job.text, ())
+    federation = Federation(settings.allowed, serving.site.base, settings.timeout_s, settings.max_service_rows)
+    ask = partial(serving.source.answer, scope=job.scope)
+    return understood(lambda text, _: federation.federate(text, ask), job)
+
+
+def called(found: Federated) -> str:
+    """Say what other services were asked."""
+    said = (f"# SERVICE <{one.target}>\n# {one.rows:,} rows\n{one.query or '# Not asked.'}\n\n" for one in found.asked)
+    return "".join(said)
 
 
 def understood(ask: Callable[[str, Dataset | Scope], T], query: Job) -> T:

@@ -53,7 +53,12 @@ CUT_HEADER: Final = "X-SPARQL-MaxRows"
 """Says, on a result that is cut, after how many rows."""
 CLIENT_GONE: Final = 499
 """For the log only: nobody is there to read it."""
-SHOWN_WITH_QUERY: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+SHOWN_WITH_QUERY: Final = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 """Errors that a person is told beside the query, to change it or try again."""
 
 Parameters = list[tuple[str, str]]
@@ -177,7 +182,7 @@ def accept_query(texts: Sequence[str], parameters: Parameters, settings: Setting
         raise bad_request(detail)
     if len(texts[0].encode(errors="replace")) > settings.max_query_bytes:
         raise too_long(settings)
-    analysis = analyse(texts[0])
+    analysis = analyse(texts[0], settings.services.split())
     default = graphs(parameters, "default-graph-uri")
     named = graphs(parameters, "named-graph-uri")
     scope: Dataset | Scope = Scope.STATED if analysis.has_dataset else Scope.UNION
@@ -227,13 +232,14 @@ async def run(request: Request, shelf: Shelf, settings: Settings, workers: Worke
 def bare(request: Request, serving: Serving, settings: Settings) -> Response:
     """Answer a request without a query: a form for browsers, the service description for everything else."""
     form = choose_form(request, (*RDF_FORMS, HTML))
-    tag = entity_tag(serving, form, "service")
+    tag = entity_tag(serving, form, f"service {settings.services}")
     links = [
         link(f"{PATH}?{urlencode({'format': one.suffix})}", rel="describedby", type=one.media_type) for one in RDF_FORMS
     ]
     if form == HTML:
         return answer(request, form, tag, links, lambda: form_page(address_of(request), serving, settings))
-    return answer(request, form, tag, links, lambda: write_graph(service_description(serving), form, serving.prefixes))
+    described = service_description(serving, settings.services.split())
+    return answer(request, form, tag, links, lambda: write_graph(described, form, serving.prefixes))
 
 
 def refused_method(method: str) -> RequestError:
