@@ -6,7 +6,6 @@ caches and browsers of other sites can use it (RFC 9110 §8.8, §12.5.5).
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import re
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
+from endpoint.codings import IDENTITY, WORTH_FROM, coding_of, compressed
 from endpoint.media import HTML, PROBLEM, by_name, negotiate
 from endpoint.problems import bad_request, not_acceptable
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from endpoint.problems import RequestError
     from endpoint.serving import Serving
 
-COMPRESS_FROM: Final = 1_000
-"""Bytes from which compressing an answer is worth it."""
 MAX_AGE_S: Final = 300
 """How long a cache may answer by itself: a new release is seen within five minutes."""
 
@@ -101,16 +99,11 @@ def answer(
     if tag is not None and is_current(request, tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     body = write()
-    if len(body) >= COMPRESS_FROM and accepts_gzip(request):
-        body = gzip.compress(body, compresslevel=4, mtime=0)
-        headers["Content-Encoding"] = "gzip"
+    coding = coding_of(request) if len(body) >= WORTH_FROM else IDENTITY
+    if coding != IDENTITY:
+        body = compressed(body, coding)
+        headers["Content-Encoding"] = coding
     return Response(body, headers={**headers, "Content-Type": form.content_type})
-
-
-def accepts_gzip(request: Request) -> bool:
-    """Tell whether the client takes gzip."""
-    wanted = request.headers.get("accept-encoding", "").lower()
-    return any(re.fullmatch(r"(gzip|\*)(;q=(?!0(\.0*)?$).*)?", part.replace(" ", "")) for part in wanted.split(","))
 
 
 def link(path: str, **attributes: str) -> str:

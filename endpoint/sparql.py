@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
-from endpoint.answers import COMPRESS_FROM, answer, choose_form, entity_tag, is_current, link, problem
+from endpoint.answers import answer, choose_form, entity_tag, is_current, link, problem
+from endpoint.codings import WORTH_FROM
 from endpoint.guard import Analysis, analyse
 from endpoint.jobs import Job
 from endpoint.media import HTML, JSON, RDF_FORMS
@@ -223,7 +224,7 @@ async def run(request: Request, shelf: Shelf, settings: Settings, workers: Worke
     serving, reply = await workers.answer(client, job)
     tag = entity_tag(serving, form, key) if has_tag else None
     respond = partial(answer, request, form, tag, links, lambda: reply.body)
-    response = respond() if len(reply.body) < COMPRESS_FROM else await run_in_threadpool(respond)
+    response = respond() if len(reply.body) < WORTH_FROM else await run_in_threadpool(respond)
     if reply.is_cut:
         response.headers[CUT_HEADER] = str(settings.max_rows)
     return response
