@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response
 
 from endpoint.codings import IDENTITY, WORTH_FROM, coding_of, compressed
-from endpoint.media import HTML, PROBLEM, by_name, negotiate
+from endpoint.media import HTML, PROBLEM, TEXT, by_name, negotiate
 from endpoint.problems import bad_request, not_acceptable
 
 if TYPE_CHECKING:
@@ -113,16 +113,19 @@ def link(path: str, **attributes: str) -> str:
 
 
 def problem(request: Request, error: RequestError, page: Callable[[], bytes]) -> Response:
-    """Answer a refused request: a page for browsers, `application/problem+json` for everything else (RFC 9457)."""
+    """Answer a refused request: a page for browsers, text if asked for, else `application/problem+json` (RFC 9457)."""
     headers = {"Vary": "Accept", "Cache-Control": "no-store", **error.headers}
-    if negotiate(request.headers.get("accept"), (PROBLEM, HTML)) == HTML:
-        return Response(page(), error.status, {**headers, "Content-Type": HTML.content_type})
-    return Response(
-        problem_json(error.status, error.detail), error.status, {**headers, "Content-Type": PROBLEM.media_type}
-    )
+    form = negotiate(request.headers.get("accept"), (PROBLEM, HTML, TEXT))
+    if form == HTML:
+        body = page()
+    elif form == TEXT:
+        body = f"{error.status.value} {error.status.phrase}: {error.detail}\n".encode()
+    else:
+        form, body = PROBLEM, problem_json(error.status, error.detail, error.members)
+    return Response(body, error.status, {**headers, "Content-Type": form.content_type})
 
 
-def problem_json(status: HTTPStatus, detail: str, extra: Mapping[str, str] | None = None) -> bytes:
+def problem_json(status: HTTPStatus, detail: str, extra: Mapping[str, str | int] | None = None) -> bytes:
     """Write a problem document."""
     document = {
         "type": "about:blank",

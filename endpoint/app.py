@@ -24,6 +24,7 @@ from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
 from endpoint.graph_store import graph_query, is_graph
 from endpoint.media import HTML, PROBLEM
+from endpoint.near_names import HEADER as HINT_HEADER
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
 from endpoint.query_page import PATH as SPARQL
@@ -45,7 +46,17 @@ log = logging.getLogger(__name__)
 
 READ_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 POLICY: Final = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-EXPOSED: Final = ("Link", "ETag", "Vary", "Content-Type", "Location", "Retry-After", "X-Request-Id", CUT_HEADER)
+EXPOSED: Final = (
+    "Link",
+    "ETag",
+    "Vary",
+    "Content-Type",
+    "Location",
+    "Retry-After",
+    "X-Request-Id",
+    CUT_HEADER,
+    HINT_HEADER,
+)
 HEADERS: Final = {
     "Content-Security-Policy": POLICY + "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",

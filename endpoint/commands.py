@@ -109,9 +109,10 @@ def query(
     except RequestError as error:
         raise _problem(source, error.detail) from error
     except SyntaxError as error:
-        from endpoint.evaluation import syntax_text
+        from endpoint.mistakes import syntax_error
 
-        raise _problem(source, syntax_text(str(error), text)) from error
+        found = syntax_error(str(error), text, f"{serving.site.base}/")
+        raise _problem(source, found.detail) from error
     sys.stdout.flush()
     return 0
 

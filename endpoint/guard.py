@@ -113,7 +113,7 @@ def tokenise(text: str) -> Iterator[Token]:
         match = _TERMINALS.match(text, place)
         if match is None:
             detail = f"Syntax error at {_where(text, place)}: {_unexpected(text, place)}"
-            raise bad_request(detail)
+            raise _mistake(detail, text, place)
         assert match.lastgroup is not None, "each alternative is a group"
         if match.lastgroup != "space":
             yield Token(match.lastgroup, match.group(), place)
@@ -131,6 +131,11 @@ def position(text: str, place: int) -> tuple[int, int]:
     """Give line and column, both from 1, of a place in a text."""
     before = text[:place].replace("\r\n", "\n").replace("\r", "\n")
     return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def _mistake(detail: str, text: str, place: int) -> RequestError:
+    line, column = position(text, place)
+    return bad_request(detail, line=line, column=column)
 
 
 def _where(text: str, place: int) -> str:
@@ -214,14 +219,14 @@ def _refuse_nesting(tokens: Sequence[Token], text: str) -> None:
             opening = brackets.pop() if brackets else None
             if is_certain and (opening is None or _OPENING[opening.text] != token.text):
                 detail = f"Syntax error at {_where(text, token.start)}: '{token.text}' closes nothing"
-                raise bad_request(detail)
+                raise _mistake(detail, text, token.start)
         if len(brackets) > MAX_NESTING or hidden > MAX_OPERATORS_IN_IRI:
             where = _where(text, token.start)
             detail = f"The query is nested more than {MAX_NESTING} levels deep at {where}; simplify it"
             raise bad_request(detail)
     if brackets and is_certain:
         detail = f"Syntax error: '{brackets[-1].text}' at {_where(text, brackets[-1].start)} is never closed"
-        raise bad_request(detail)
+        raise _mistake(detail, text, brackets[-1].start)
 
 
 def _is_relative(token: Token) -> bool:
@@ -240,5 +245,5 @@ def _refuse_unknown_prefixes(tokens: Sequence[Token], text: str) -> None:
             elif prefix not in declared:
                 line = f"PREFIX {prefix}: <…>"
                 detail = f"Prefix '{prefix}:' at {_where(text, token.start)} is not declared; add {line}"
-                raise bad_request(detail)
+                raise _mistake(detail, text, token.start)
         previous = token.text.upper() if token.kind == "word" else ""

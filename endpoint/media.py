@@ -37,6 +37,7 @@ JSON: Final = Form("json", "application/sparql-results+json", "JSON", ("applicat
 XML: Final = Form("xml", "application/sparql-results+xml", "XML", ("application/xml", "text/xml"))
 CSV: Final = Form("csv", "text/csv", "CSV")
 TSV: Final = Form("tsv", "text/tab-separated-values", "TSV")
+TEXT: Final = Form("txt", "text/plain", "text")
 PROBLEM: Final = Form("json", "application/problem+json", "JSON", ("application/json",))
 
 RDF_FORMS: Final = (TURTLE, N_TRIPLES, RDF_XML, JSON_LD)

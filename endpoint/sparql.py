@@ -19,9 +19,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from endpoint.answers import answer, choose_form, entity_tag, is_current, link, problem
 from endpoint.codings import WORTH_FROM
+from endpoint.completion import known_prefixes
 from endpoint.guard import Analysis, analyse
 from endpoint.jobs import Job
 from endpoint.media import HTML, JSON, RDF_FORMS
+from endpoint.mistakes import advised
 from endpoint.problems import RequestError, bad_request
 from endpoint.query_page import PATH, form_page
 from endpoint.results import forms_of_query, write_graph
@@ -97,6 +99,7 @@ async def sparql(request: Request, shelf: Shelf, settings: Settings, workers: Wo
         if error.status not in SHOWN_WITH_QUERY:
             raise
         text, serving = texts[0] if texts else "", await shelf.latest()
+        error = await run_in_threadpool(advised, error, text, known_prefixes(serving))
         page = partial(form_page, address_of(request), serving, settings, query=text, error=error.detail)
         return problem(request, error, page)
 
@@ -225,6 +228,7 @@ async def run(request: Request, shelf: Shelf, settings: Settings, workers: Worke
     tag = entity_tag(serving, form, key) if has_tag else None
     respond = partial(answer, request, form, tag, links, lambda: reply.body)
     response = respond() if len(reply.body) < WORTH_FROM else await run_in_threadpool(respond)
+    response.headers.update(reply.headers)
     if reply.is_cut:
         response.headers[CUT_HEADER] = str(settings.max_rows)
     return response
