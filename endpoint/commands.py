@@ -106,13 +106,12 @@ def query(
     try:
         with query_threads(1) as threads:
             threads.submit(contained, run).result()
-    except RequestError as error:
-        raise _problem(source, error.detail) from error
-    except SyntaxError as error:
-        from endpoint.mistakes import syntax_error
+    except (RequestError, SyntaxError) as error:
+        from endpoint.mistakes import advised, syntax_error
 
-        found = syntax_error(str(error), text, f"{serving.site.base}/")
-        raise _problem(source, found.detail) from error
+        base = f"{serving.site.base}/"
+        found = error if isinstance(error, RequestError) else syntax_error(str(error), text, base)
+        raise _problem(source, advised(found, text, serving.prefixes).detail) from error
     sys.stdout.flush()
     return 0
 

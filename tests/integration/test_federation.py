@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from pyoxigraph import NamedNode, QuerySolutions, RdfFormat, Store
+from pyoxigraph import NamedNode, QueryBoolean, QuerySolutions, RdfFormat, Store
 
 from endpoint.federation import MAX_BINDINGS, Federation
 from endpoint.guard import analyse
@@ -274,3 +274,36 @@ def test_a_mistake_is_found_before_anybody_is_asked(remote: Remote) -> None:
     with pytest.raises(SyntaxError, match="error at 1:"):
         run(remote, f"SELECT * {{ SERVICE <{remote.address}/one> {{ ?s ?p ?o }} FILTER ?s }}")
     assert len(remote.heard) == before
+
+
+def test_no_proxy_of_the_environment_is_used(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert run(remote, f"{PREFIX} SELECT * {{ SERVICE <{remote.address}/one> {{ :d :q ?v }} }}") == [
+        {"v": "<http://remote.example.org/a>"}
+    ]
+
+
+def test_a_service_without_a_certificate_is_not_asked(remote: Remote) -> None:
+    iri = f"{remote.address}/one".replace("http:", "https:")
+    before = len(remote.heard)
+    with pytest.raises(RequestError, match="cannot be reached"):
+        answered(Store(), Services.of(iri, iri), f"SELECT * {{ SERVICE <{iri}> {{ ?s ?p ?o }} }}")
+    assert len(remote.heard) == before
+
+
+def test_graphs_and_truth_values_are_made_of_what_services_say(remote: Remote) -> None:
+    iri = f"{remote.address}/one"
+    federation = Federation(Services.of(iri, iri), BASE, 5, 100)
+    call = f"SERVICE <{iri}> {{ ?s :q :a }}"
+
+    def found(query: str) -> str:
+        text = federation.federate(f"{PREFIX} {query}", lambda plain: Store().query(plain)).text
+        answer = Store().query(text)
+        return str(bool(answer)) if isinstance(answer, QueryBoolean) else " ".join(map(str, answer))
+
+    assert found(f"ASK {{ {call} }}") == "True"
+    assert found(f"ASK {{ {call} FILTER(?s = :a) }}") == "False"
+    assert found(f"CONSTRUCT {{ ?s a :D }} {{ {call} }}").startswith(
+        "<http://remote.example.org/d> <http://www.w3.org/"
+    )
