@@ -94,6 +94,7 @@ def test_a_pattern_is_joined_with_what_a_service_says(remote: Remote) -> None:
         "SERVICE <HERE/one> { ?s :q ?v } OPTIONAL { SERVICE <HERE/two> { ?s :label ?l } }",
         "VALUES (?s ?v) { (:a UNDEF) (:b 1) } SERVICE <HERE/one> { ?s :q ?v }",
         "?s :p ?n FILTER(?n = 1) SERVICE <HERE/one> { ?s :q ?v } FILTER(?v != 'zz')",
+        "?s :p ?n FILTER(?v != 'x') SERVICE <HERE/one> { ?s :q ?v }",
         "?s :p ?n OPTIONAL { ?s :label ?l } SERVICE <HERE/two> { ?x :label ?l }",
         "[] :p ?n . ?s :p ?n SERVICE <HERE/one> { { SELECT ?s { ?s :q ?v } ORDER BY ?v LIMIT 3 } }",
         "?s :p ?n SERVICE <HERE/one> { :a :q 1.5 }",

@@ -41,6 +41,7 @@ def refused(query: str) -> RequestError:
         ("SELECT * { ?s ?p ?o } LIMIT x", 1, 29),
         ("SELECT * { ?s ?p ?o } LIMIT", 1, 28),
         ("SELECT", 1, 7),
+        ("SELECT * { BIND(1 AS ?s) BIND(2 AS ?s) }", 1, 40),
         ("SELECT WHERE {", 1, 14),
         ("SELECT * { ?s ?p , ?o }", 1, 18),
         ("SELECT * { ?s ?p ?o", 1, 10),
