@@ -6,7 +6,6 @@ caches and browsers of other sites can use it (RFC 9110 §8.8, §12.5.5).
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import re
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
-from endpoint.media import HTML, PROBLEM, by_name, negotiate
+from endpoint.codings import IDENTITY, WORTH_FROM, coding_of, compressed
+from endpoint.media import HTML, PROBLEM, TEXT, by_name, negotiate
 from endpoint.problems import bad_request, not_acceptable
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from endpoint.serving import Serving
 
 READ_METHODS: Final = ("GET", "HEAD", "OPTIONS")
-COMPRESS_FROM: Final = 1_000
-"""Bytes from which compressing an answer is worth it."""
 MAX_AGE_S: Final = 300
 """How long a cache may answer by itself: a new release is seen within five minutes."""
 
@@ -103,16 +101,11 @@ def answer(
     if tag is not None and is_current(request, tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     body = write()
-    if len(body) >= COMPRESS_FROM and accepts_gzip(request):
-        body = gzip.compress(body, compresslevel=4, mtime=0)
-        headers["Content-Encoding"] = "gzip"
+    coding = coding_of(request) if len(body) >= WORTH_FROM else IDENTITY
+    if coding != IDENTITY:
+        body = compressed(body, coding)
+        headers["Content-Encoding"] = coding
     return Response(body, headers={**headers, "Content-Type": form.content_type})
-
-
-def accepts_gzip(request: Request) -> bool:
-    """Tell whether the client takes gzip."""
-    wanted = request.headers.get("accept-encoding", "").lower()
-    return any(re.fullmatch(r"(gzip|\*)(;q=(?!0(\.0*)?$).*)?", part.replace(" ", "")) for part in wanted.split(","))
 
 
 def link(path: str, **attributes: str) -> str:
@@ -122,16 +115,19 @@ def link(path: str, **attributes: str) -> str:
 
 
 def problem(request: Request, error: RequestError, page: Callable[[], bytes]) -> Response:
-    """Answer a refused request: a page for browsers, `application/problem+json` for everything else (RFC 9457)."""
+    """Answer a refused request: a page for browsers, text if asked for, else `application/problem+json` (RFC 9457)."""
     headers = {"Vary": "Accept", "Cache-Control": "no-store", **error.headers}
-    if negotiate(request.headers.get("accept"), (PROBLEM, HTML)) == HTML:
-        return Response(page(), error.status, {**headers, "Content-Type": HTML.content_type})
-    return Response(
-        problem_json(error.status, error.detail), error.status, {**headers, "Content-Type": PROBLEM.media_type}
-    )
+    form = negotiate(request.headers.get("accept"), (PROBLEM, HTML, TEXT))
+    if form == HTML:
+        body = page()
+    elif form == TEXT:
+        body = f"{error.status.value} {error.status.phrase}: {error.detail}\n".encode()
+    else:
+        form, body = PROBLEM, problem_json(error.status, error.detail, error.members)
+    return Response(body, error.status, {**headers, "Content-Type": form.content_type})
 
 
-def problem_json(status: HTTPStatus, detail: str, extra: Mapping[str, str] | None = None) -> bytes:
+def problem_json(status: HTTPStatus, detail: str, extra: Mapping[str, str | int] | None = None) -> bytes:
     """Write a problem document."""
     document = {
         "type": "about:blank",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 import uuid
 from contextlib import asynccontextmanager
@@ -17,17 +16,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.routing import request_response
 
-from endpoint.answers import (
-    READ_METHODS,
-    accepts_gzip,
-    answer,
-    choose_form,
-    entity_tag,
-    link,
-    problem,
-    problem_json,
-)
+from endpoint.answers import READ_METHODS, answer, choose_form, entity_tag, link, problem, problem_json
 from endpoint.catalogue import code_lists, datasets, examples
+from endpoint.codings import IDENTITY, coding_of, compressed
 from endpoint.completion import PATH as TERMS
 from endpoint.completion import terms_answer
 from endpoint.discovery import PARTS as SITEMAPS
@@ -41,6 +32,7 @@ from endpoint.graph_store import graph_query, is_graph, long_graph
 from endpoint.jsonld import PATH as CONTEXT
 from endpoint.jsonld import context_answer
 from endpoint.media import ASSET_TYPES, HTML, PROBLEM, TURTLE
+from endpoint.near_names import HEADER as HINT_HEADER
 from endpoint.openapi import OPENAPI, described
 from endpoint.openapi import PATH as DESCRIPTION
 from endpoint.pages import render
@@ -67,7 +59,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLICY: Final = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-EXPOSED: Final = ("Link", "ETag", "Vary", "Content-Type", "Location", "Retry-After", "X-Request-Id", CUT_HEADER)
+EXPOSED: Final = (
+    "Link",
+    "ETag",
+    "Vary",
+    "Content-Type",
+    "Location",
+    "Retry-After",
+    "X-Request-Id",
+    CUT_HEADER,
+    HINT_HEADER,
+)
 HEADERS: Final = {
     "Content-Security-Policy": POLICY + "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -181,7 +183,7 @@ class Endpoint:
 
     def _read(self, request: Request, path: str) -> Response:
         if path.startswith("/assets/"):
-            return asset(path, is_gzip=accepts_gzip(request))
+            return asset(path, coding_of(request))
         serving = self._shelf.current()
         if path.startswith(DUMPS):
             return dump(request, serving, path)
@@ -244,22 +246,21 @@ class Endpoint:
         return render(self._settings, "problem.html", title=title, detail=error.detail, crumbs=crumbs)
 
 
-def asset(path: str, *, is_gzip: bool) -> Response:
+def asset(path: str, coding: str) -> Response:
     """Answer with a file of `endpoint/static/`, if it was built."""
     name = path.removeprefix("/assets/")
     kind = ASSET_TYPES.get(name[name.rfind(".") :])
     if "/" in name or kind is None or not resources.files("endpoint").joinpath("static", name).is_file():
         raise not_found(path)
     headers = {"Content-Type": kind, "Cache-Control": "public, max-age=86400", "Vary": "Accept-Encoding"}
-    headers |= {"Content-Encoding": "gzip"} if is_gzip else {}
-    return Response(asset_bytes(name, is_gzip=is_gzip), headers=headers)
+    headers |= {"Content-Encoding": coding} if coding != IDENTITY else {}
+    return Response(asset_bytes(name, coding), headers=headers)
 
 
 @cache
-def asset_bytes(name: str, *, is_gzip: bool) -> bytes:
+def asset_bytes(name: str, coding: str) -> bytes:
     """Read a file of `endpoint/static/`, and compress it, once."""
-    content = resources.files("endpoint").joinpath("static", name).read_bytes()
-    return gzip.compress(content, mtime=0) if is_gzip else content
+    return compressed(resources.files("endpoint").joinpath("static", name).read_bytes(), coding)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -48,6 +48,8 @@ class Written:
 
     body: bytes
     is_cut: bool = False
+    is_empty: bool = False
+    """True if it has no row, and could have."""
 
 
 def write_bounded(
@@ -69,7 +71,7 @@ def write_bounded(
 def _write_triples(answer: QueryTriples, form: Form, prefixes: Mapping[str, str], limit: Limit) -> Written:
     triples = list(islice(answer, limit.rows + 1))
     if len(triples) <= limit.rows:
-        return Written(write_graph(triples, form, prefixes))
+        return Written(write_graph(triples, form, prefixes), is_empty=not triples)
     said = f"Cut after {limit.rows:,} triples, of more: {limit.notice}"
     if form not in {TURTLE, N_TRIPLES, RDF_XML}:
         raise _too_many(form, "triples", limit)
@@ -88,9 +90,9 @@ def _write_rows(answer: QuerySolutions, form: Form, names: Sequence[str], limit:
     if is_cut and form in {CSV, TSV}:
         raise _too_many(form, "rows", limit)
     if form in {CSV, TSV}:
-        return Written((write_csv if form == CSV else write_tsv)(texts, rows))
+        return Written((write_csv if form == CSV else write_tsv)(texts, rows), is_empty=not rows)
     write = {JSON: write_json, XML: write_xml}[form]
-    return Written(write(texts, rows[: limit.rows], limit.notice if is_cut else None), is_cut)
+    return Written(write(texts, rows[: limit.rows], limit.notice if is_cut else None), is_cut, not rows)
 
 
 def _too_many(form: Form, things: str, limit: Limit) -> Exception:

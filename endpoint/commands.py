@@ -108,12 +108,12 @@ def query(
     try:
         with query_threads(1) as threads:
             threads.submit(contained, run).result()
-    except RequestError as error:
-        raise _problem(source, error.detail) from error
-    except SyntaxError as error:
-        from endpoint.evaluation import syntax_text
+    except (RequestError, SyntaxError) as error:
+        from endpoint.mistakes import advised, syntax_error
 
-        raise _problem(source, syntax_text(str(error), text)) from error
+        base = f"{serving.site.base}/"
+        found = error if isinstance(error, RequestError) else syntax_error(str(error), text, base)
+        raise _problem(source, advised(found, text, serving.prefixes).detail) from error
     sys.stdout.flush()
     return 0
 

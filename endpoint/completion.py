@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pyoxigraph import Literal, NamedNode
 
 from endpoint.answers import answer, choose_form, entity_tag
+from endpoint.catalogue import CODE_LIST
 from endpoint.media import JSON_DOCUMENT
 from endpoint.problems import bad_request
 from endpoint.results import PREFIXES
@@ -117,6 +118,12 @@ def prefixes(serving: Serving, lists: Iterable[str]) -> dict[str, str]:
     periods = {name: f"{PERIOD}{name}/" for name in _PERIODS}
     parts = {"data": serving.site.iri("/data/"), "property": serving.site.iri("/def/property/")}
     return codes | periods | {"area": AREA} | parts | serving.prefixes
+
+
+def known_prefixes(serving: Serving) -> dict[str, str]:
+    """Give the same without collecting terms: code lists are those that have a folder."""
+    lists = (folder.name for folder in serving.release.manifest.folders if folder.kind == CODE_LIST)
+    return prefixes(serving, (serving.site.iri(f"/def/concept-scheme/{name}") for name in lists))
 
 
 def _declared(serving: Serving) -> Iterator[VocabularyTerm]:

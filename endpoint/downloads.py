@@ -7,14 +7,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from endpoint.answers import MAX_AGE_S, is_current, link
 from endpoint.catalogue import CODE_LIST
+from endpoint.codings import IDENTITY, WORTH_FROM, coding_of, compressed_pieces, tag_of
 from endpoint.media import CSV, HTML, PAGE_FORMS, RDF_FORMS, negotiate
 from endpoint.problems import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from starlette.requests import Request
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 CSVW: Final = "application/csvm+json"
 """Media type of CSVW metadata documents (Tabular Data Model §5.2)."""
 CSV_TYPE: Final = "text/csv; charset=utf-8; header=present"
+PIECE_BYTES: Final = 256 * 1024
 _RANGE: Final = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))")
 _FILE: Final = re.compile(r"/(data|def/concept-scheme)/([^/]+)(?:/([^/]+\.(?:csv|json)))?")
 
@@ -72,18 +75,32 @@ def _wants_rdf(request: Request) -> bool:
 
 
 def _send(request: Request, folder: FolderRecord, path: Path) -> Response:
+    """Send a file, compressed as it is read if the client takes that, or a part of it (which never is)."""
     record = next(file for file in folder.outputs if file.path.endswith(f"/{folder.name}/{path.name}"))
-    tag = f'"{record.sha256[:32]}"'
     is_table = path.suffix == ".csv"
-    headers = {"ETag": tag, "Cache-Control": f"public, max-age={MAX_AGE_S}", "Vary": "Accept"}
+    is_whole = "range" not in request.headers and path.stat().st_size >= WORTH_FROM
+    coding = coding_of(request) if is_whole else IDENTITY
+    tag = tag_of(f'"{record.sha256[:32]}"', coding)
+    headers = {"ETag": tag, "Cache-Control": f"public, max-age={MAX_AGE_S}", "Vary": "Accept, Accept-Encoding"}
     if is_table:
         place = "def/concept-scheme" if folder.kind == CODE_LIST else "data"
         metadata = f"/{place}/{folder.name}/{path.name}-metadata.json"
         headers["Link"] = link(metadata, rel="describedby", type=CSVW)
     if is_current(request, tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    check_range(request, tag, record.size_bytes)
-    return FileResponse(path, headers={**headers, "Content-Type": CSV_TYPE if is_table else CSVW})
+    headers["Content-Type"] = CSV_TYPE if is_table else CSVW
+    if coding == IDENTITY:
+        check_range(request, tag, record.size_bytes)
+        return FileResponse(path, headers=headers)
+    headers["Content-Encoding"] = coding
+    pieces = compressed_pieces(_pieces(path), coding) if request.method != "HEAD" else iter(())
+    return StreamingResponse(pieces, headers=headers)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 def check_range(request: Request, tag: str, size: int) -> None:

@@ -18,9 +18,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from endpoint.problems import RequestError, bad_request
+from endpoint.service_calls import masked, service_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 MAX_NESTING: Final = 200
 MAX_OPERATORS_IN_IRI: Final = 64
@@ -79,13 +80,19 @@ class Analysis:
     """False if two runs may differ: NOW(), RAND(), UUID() and the like."""
     variables: tuple[str, ...]
     """Names of its variables, in order of appearance."""
+    is_federated: bool = False
+    """True if it calls other services, all of which are allowed."""
 
 
-def analyse(text: str) -> Analysis:
-    """Check a query and say what it is. Raises RequestError if it is refused."""
+def analyse(text: str, allowed: Collection[str] = ()) -> Analysis:
+    """Check a query that may call the allowed services, and say what it is. Raises RequestError if it is refused."""
     tokens = list(tokenise(text))
+    calls = service_calls(tokens, allowed)
+    if calls:
+        text = masked(text, tokens, calls)
+        tokens = list(tokenise(text))
     _refuse_updates(tokens, text)
-    _refuse_service(tokens, text)
+    _refuse_service(tokens, text, allowed)
     _refuse_nesting(tokens, text)
     _refuse_unknown_prefixes(tokens, text)
     words = [token.text.upper() for token in tokens if token.kind == "word"]
@@ -93,8 +100,9 @@ def analyse(text: str) -> Analysis:
     return Analysis(
         form=next((word for word in words if word in QUERY_FORMS), ""),
         has_dataset="FROM" in words,
-        is_repeatable=not UNREPEATABLE.intersection(words),
+        is_repeatable=not calls and not UNREPEATABLE.intersection(words),
         variables=tuple(variables),
+        is_federated=bool(calls),
     )
 
 
@@ -105,7 +113,7 @@ def tokenise(text: str) -> Iterator[Token]:
         match = _TERMINALS.match(text, place)
         if match is None:
             detail = f"Syntax error at {_where(text, place)}: {_unexpected(text, place)}"
-            raise bad_request(detail)
+            raise _mistake(detail, text, place)
         assert match.lastgroup is not None, "each alternative is a group"
         if match.lastgroup != "space":
             yield Token(match.lastgroup, match.group(), place)
@@ -123,6 +131,11 @@ def position(text: str, place: int) -> tuple[int, int]:
     """Give line and column, both from 1, of a place in a text."""
     before = text[:place].replace("\r\n", "\n").replace("\r", "\n")
     return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def _mistake(detail: str, text: str, place: int) -> RequestError:
+    line, column = position(text, place)
+    return bad_request(detail, line=line, column=column)
 
 
 def _where(text: str, place: int) -> str:
@@ -156,24 +169,25 @@ def _after_prologue(tokens: Sequence[Token]) -> Iterator[Token]:
     yield from rest
 
 
-def _refuse_service(tokens: Sequence[Token], text: str) -> None:
-    """Refuse federated queries, in every way of writing them and in what could be one."""
+def _refuse_service(tokens: Sequence[Token], text: str, allowed: Collection[str]) -> None:
+    """Refuse calls of other services, in every way of writing them and in what could be one."""
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
         if token.kind == "word" and _SERVICE.search(token.text):
-            raise _service(text, token.start)
+            raise _service(text, token.start, allowed)
         if token.kind == "name" and _SERVICE.search(token.text.partition(":")[0]):
             is_graph = before is not None and before.text.upper() == "GRAPH"
             if after is not None and after.text == "{" and not is_graph:
-                raise _service(text, token.start)
+                raise _service(text, token.start, allowed)
     if any(_is_ambiguous(token) for token in tokens) or _ESCAPED_SIGN.search(text):
         plain = unescape(text)
         if found := _SERVICE.search(plain):
             hint = "or, if it is none, write relative addresses that hold # or ' in full, and no signs as \\u…"
-            raise _service(plain, found.start(), hint)
+            raise _service(plain, found.start(), allowed, hint)
 
 
-def _service(text: str, place: int, hint: str = "") -> RequestError:
-    said = f"SERVICE at {_where(text, place)}: queries to other services are not allowed; ask them separately"
+def _service(text: str, place: int, allowed: Collection[str], hint: str = "") -> RequestError:
+    others = "services other than " + ", ".join(f"<{iri}>" for iri in allowed) if allowed else "other services"
+    said = f"SERVICE at {_where(text, place)}: queries to {others} are not allowed; ask them separately"
     return RequestError(HTTPStatus.BAD_REQUEST, f"{said}, {hint}" if hint else said)
 
 
@@ -205,14 +219,14 @@ def _refuse_nesting(tokens: Sequence[Token], text: str) -> None:
             opening = brackets.pop() if brackets else None
             if is_certain and (opening is None or _OPENING[opening.text] != token.text):
                 detail = f"Syntax error at {_where(text, token.start)}: '{token.text}' closes nothing"
-                raise bad_request(detail)
+                raise _mistake(detail, text, token.start)
         if len(brackets) > MAX_NESTING or hidden > MAX_OPERATORS_IN_IRI:
             where = _where(text, token.start)
             detail = f"The query is nested more than {MAX_NESTING} levels deep at {where}; simplify it"
             raise bad_request(detail)
     if brackets and is_certain:
         detail = f"Syntax error: '{brackets[-1].text}' at {_where(text, brackets[-1].start)} is never closed"
-        raise bad_request(detail)
+        raise _mistake(detail, text, brackets[-1].start)
 
 
 def _is_relative(token: Token) -> bool:
@@ -231,5 +245,5 @@ def _refuse_unknown_prefixes(tokens: Sequence[Token], text: str) -> None:
             elif prefix not in declared:
                 line = f"PREFIX {prefix}: <…>"
                 detail = f"Prefix '{prefix}:' at {_where(text, token.start)} is not declared; add {line}"
-                raise bad_request(detail)
+                raise _mistake(detail, text, token.start)
         previous = token.text.upper() if token.kind == "word" else ""

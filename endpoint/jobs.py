@@ -81,6 +81,8 @@ class Reply:
     detail: str = ""
     """What is wrong, if anything is."""
     headers: dict[str, str] = field(default_factory=dict)
+    members: dict[str, str | int] = field(default_factory=dict)
+    """What a problem document says besides `detail`."""
     is_spent: bool = False
     """True if the worker is to be replaced: it holds much of the memory it may have."""
 
@@ -91,6 +93,7 @@ class Reply:
             "is_cut": self.is_cut,
             "detail": self.detail,
             "headers": self.headers,
+            "members": self.members,
             "is_spent": self.is_spent,
         }
         return message(header, self.body)
@@ -98,10 +101,13 @@ class Reply:
     @classmethod
     def of(cls, header: Header, body: bytes) -> Reply:
         """Read it."""
-        raw = header["headers"]
-        headers = {str(name): str(value) for name, value in raw.items()} if isinstance(raw, dict) else {}
+        headers, members = header["headers"], header["members"]
+        assert isinstance(headers, dict), "a worker wrote it"
+        assert isinstance(members, dict), "a worker wrote it"
         status = HTTPStatus(int(str(header["status"])))
-        return cls(status, body, bool(header["is_cut"]), str(header["detail"]), headers, bool(header["is_spent"]))
+        return cls(
+            status, body, bool(header["is_cut"]), str(header["detail"]), headers, members, bool(header["is_spent"])
+        )
 
 
 def message(header: Header, body: bytes = b"") -> bytes:

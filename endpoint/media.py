@@ -60,7 +60,7 @@ def negotiate(accept: str | None, offered: Sequence[Form]) -> Form | None:
     `offered` is in our own order of preference, which decides between forms the client likes equally. A form is worth
     the quality of the most specific range that names it. No header at all accepts everything.
     """
-    ranges = _parse_accept(accept) if accept and accept.strip() else {"*/*": 1.0}
+    ranges = qualities(accept) if accept and accept.strip() else {"*/*": 1.0}
     worth = [(_quality(form, ranges), -place) for place, form in enumerate(offered)]
     best, place = max(worth)
     return offered[-place] if best > 0 else None
@@ -72,8 +72,8 @@ def by_name(name: str, offered: Sequence[Form]) -> Form | None:
     return next((form for form in offered if asked in {form.suffix, form.media_type, *form.aliases}), None)
 
 
-def _parse_accept(accept: str) -> dict[str, float]:
-    """Give the quality of each media range; parameters other than q are ignored, a broken q counts as 1."""
+def qualities(accept: str) -> dict[str, float]:
+    """Give the quality of each range of a header; parameters other than q are ignored, a broken q counts as 1."""
     ranges: dict[str, float] = {}
     for part in accept.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))

@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 class RequestError(DwpldError):
     """A request that is refused; `detail` is meant for the person who made it."""
 
-    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, str | int] | None = None,
+    ) -> None:
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
+        """What the problem document says besides: `line` and `column` of a mistake, and a `hint`."""
         super().__init__(f"{status.value} {detail}")
 
 
@@ -38,6 +46,6 @@ def not_acceptable(offered: str) -> RequestError:
     return RequestError(HTTPStatus.NOT_ACCEPTABLE, f"This address answers as {offered}", {"Vary": "Accept"})
 
 
-def bad_request(detail: str) -> RequestError:
+def bad_request(detail: str, **members: str | int) -> RequestError:
     """The request cannot be understood."""
-    return RequestError(HTTPStatus.BAD_REQUEST, detail)
+    return RequestError(HTTPStatus.BAD_REQUEST, detail, None, members)

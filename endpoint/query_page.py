@@ -11,6 +11,7 @@ from pyoxigraph import QueryBoolean, QuerySolutions
 from endpoint.bounded import Written
 from endpoint.catalogue import examples
 from endpoint.editor import LONGEST_ADDRESS, assets, example_groups, limits, shared_link
+from endpoint.near_names import hint
 from endpoint.pages import Reader, Shown, alternates, render
 from endpoint.results import forms_of_query, ordered
 from endpoint.snippets import snippets
@@ -60,7 +61,10 @@ def result_page(found: Answer, serving: Serving, settings: Settings, job: Job) -
         shown = [[reader.show(term) if term is not None else None for term in row] for row in first]
         is_endless = total > settings.max_rows
         result = Result(names, shown, min(total, settings.max_rows), form=form, is_endless=is_endless)
-    return Written(form_page(job.address, serving, settings, query=job.text, result=result), result.is_endless)
+    is_empty = not result.total and result.truth is None
+    said = hint(job.text, serving) if is_empty else ""
+    body = form_page(job.address, serving, settings, query=job.text, result=result, said=said)
+    return Written(body, result.is_endless, is_empty)
 
 
 def table(found: QuerySolutions | QueryTriples, names: Sequence[str]) -> tuple[list[str], Iterator[list[Term | None]]]:
@@ -79,6 +83,7 @@ def form_page(
     query: str = "",
     error: str | None = None,
     result: Result | None = None,
+    said: str = "",
 ) -> bytes:
     """Make the page of the query service, which is at an address."""
     forms = forms_of_query(result.form) if result else ()
@@ -91,6 +96,7 @@ def form_page(
         query=query or examples()[0].query,
         error=error,
         result=result,
+        hint=said,
         forms=forms,
         alternates=alternates(PATH, forms, {"query": query}) if link else (),
         link=link,

@@ -10,6 +10,8 @@ from loader.uris import Uris
 from ontology.terms import DCT, RDF, RDFS, SD
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from endpoint.serving import Serving
 
 FORMATS: Final = "http://www.w3.org/ns/formats/"
@@ -25,8 +27,11 @@ RESULT_FORMATS: Final = (
 )
 
 
-def service_description(serving: Serving) -> list[Triple]:
-    """Give the description as triples: what is understood, how it answers, and which graphs there are."""
+def service_description(serving: Serving, others: Iterable[str] = ()) -> list[Triple]:
+    """Give the description as triples: what is understood, how it answers, and which graphs there are.
+
+    `others` are the services that queries may call.
+    """
     uris = Uris.of(serving.release.manifest.base_uri)
     service = uris.sparql()
     dataset, default = NamedNode(f"{service.value}#dataset"), NamedNode(f"{service.value}#default-graph")
@@ -49,6 +54,14 @@ def service_description(serving: Serving) -> list[Triple]:
             Triple(named, RDF.type, SD.NamedGraph),
             Triple(named, SD.name, NamedNode(graph)),
             Triple(named, DCT.title, Literal(title, language="en")),
+        ]
+    for number, other in enumerate(sorted(others), 1):
+        called, address = NamedNode(f"{service.value}#service-{number}"), NamedNode(other)
+        triples += [
+            *([Triple(service, SD.feature, SD.BasicFederatedQuery)] if number == 1 else []),
+            Triple(service, DCT.references, called),
+            Triple(called, RDF.type, SD.Service),
+            Triple(called, SD.endpoint, address),
         ]
     return triples
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from endpoint.cubes.engine import DUCKDB, engine_named
+from endpoint.services import Services, listed
 from loader.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 PREFIX: Final = "DWPLD_"
 COMMAND_LINE: Final = frozenset({"release", "engine", "spark_master", "store"})
 """Settings that the command line takes, and looks for in the environment itself."""
+
+SERVICES: Final = frozenset({"DWPLD_SERVICES", "DWPLD_SERVICES_INSIDE"})
+"""Lists that may be in files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,18 @@ class Settings:
     max_wait_s: float = 30.0
     """Longest time a query may wait; then it is refused with 503."""
 
+    services: str = ""
+    """Exact addresses of other services that queries may call, separated by space; empty for none."""
+    services_inside: str = ""
+    """Those of them that may be at an address that is not of the public internet."""
+    max_service_rows: int = 10_000
+    """Most solutions that another service may give for its part of a query."""
+
+    @property
+    def allowed(self) -> Services:
+        """The services that queries may call. Raises MisuseError if one cannot be."""
+        return Services.of(self.services, self.services_inside)
+
     @property
     def open_engine(self) -> OpenEngine:
         """What opens the columns of a release."""
@@ -83,12 +99,14 @@ def from_environment(release: Path, environment: Mapping[str, str]) -> Settings:
         name = f"{PREFIX}{setting.name.upper()}"
         if setting.name not in COMMAND_LINE and name in environment:
             found[setting.name] = _value(name, environment[name], setting.default)
-    return replace(Settings(release), **found)  # type: ignore[arg-type]
+    settings = replace(Settings(release), **found)  # type: ignore[arg-type]
+    Services.of(settings.services, settings.services_inside)  # raises if they are not right
+    return settings
 
 
 def _value(name: str, text: str, default: object) -> str | float:
     if isinstance(default, str):
-        return text
+        return listed(text) if name in SERVICES else text
     is_whole = isinstance(default, int)
     try:
         value = int(text) if is_whole else float(text)

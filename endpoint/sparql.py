@@ -17,10 +17,13 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
-from endpoint.answers import COMPRESS_FROM, answer, choose_form, entity_tag, is_current, link, problem
+from endpoint.answers import answer, choose_form, entity_tag, is_current, link, problem
+from endpoint.codings import WORTH_FROM
+from endpoint.completion import known_prefixes
 from endpoint.guard import Analysis, analyse
 from endpoint.jobs import Job
 from endpoint.media import HTML, JSON, RDF_FORMS
+from endpoint.mistakes import advised
 from endpoint.problems import RequestError, bad_request
 from endpoint.query_page import PATH, form_page
 from endpoint.results import forms_of_query, write_graph
@@ -53,7 +56,12 @@ CUT_HEADER: Final = "X-SPARQL-MaxRows"
 """Says, on a result that is cut, after how many rows."""
 CLIENT_GONE: Final = 499
 """For the log only: nobody is there to read it."""
-SHOWN_WITH_QUERY: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+SHOWN_WITH_QUERY: Final = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 """Errors that a person is told beside the query, to change it or try again."""
 
 Parameters = list[tuple[str, str]]
@@ -91,6 +99,7 @@ async def sparql(request: Request, shelf: Shelf, settings: Settings, workers: Wo
         if error.status not in SHOWN_WITH_QUERY:
             raise
         text, serving = texts[0] if texts else "", await shelf.latest()
+        error = await run_in_threadpool(advised, error, text, known_prefixes(serving))
         page = partial(form_page, address_of(request), serving, settings, query=text, error=error.detail)
         return problem(request, error, page)
 
@@ -177,7 +186,7 @@ def accept_query(texts: Sequence[str], parameters: Parameters, settings: Setting
         raise bad_request(detail)
     if len(texts[0].encode(errors="replace")) > settings.max_query_bytes:
         raise too_long(settings)
-    analysis = analyse(texts[0])
+    analysis = analyse(texts[0], settings.services.split())
     default = graphs(parameters, "default-graph-uri")
     named = graphs(parameters, "named-graph-uri")
     scope: Dataset | Scope = Scope.STATED if analysis.has_dataset else Scope.UNION
@@ -218,7 +227,8 @@ async def run(request: Request, shelf: Shelf, settings: Settings, workers: Worke
     serving, reply = await workers.answer(client, job)
     tag = entity_tag(serving, form, key) if has_tag else None
     respond = partial(answer, request, form, tag, links, lambda: reply.body)
-    response = respond() if len(reply.body) < COMPRESS_FROM else await run_in_threadpool(respond)
+    response = respond() if len(reply.body) < WORTH_FROM else await run_in_threadpool(respond)
+    response.headers.update(reply.headers)
     if reply.is_cut:
         response.headers[CUT_HEADER] = str(settings.max_rows)
     return response
@@ -227,13 +237,14 @@ async def run(request: Request, shelf: Shelf, settings: Settings, workers: Worke
 def bare(request: Request, serving: Serving, settings: Settings) -> Response:
     """Answer a request without a query: a form for browsers, the service description for everything else."""
     form = choose_form(request, (*RDF_FORMS, HTML))
-    tag = entity_tag(serving, form, "service")
+    tag = entity_tag(serving, form, f"service {settings.services}")
     links = [
         link(f"{PATH}?{urlencode({'format': one.suffix})}", rel="describedby", type=one.media_type) for one in RDF_FORMS
     ]
     if form == HTML:
         return answer(request, form, tag, links, lambda: form_page(address_of(request), serving, settings))
-    return answer(request, form, tag, links, lambda: write_graph(service_description(serving), form, serving.prefixes))
+    described = service_description(serving, settings.services.split())
+    return answer(request, form, tag, links, lambda: write_graph(described, form, serving.prefixes))
 
 
 def refused_method(method: str) -> RequestError:

@@ -186,7 +186,7 @@ def answer(job: Job, serving: Serving, settings: Settings) -> Reply:
     try:
         return contained(lambda: produce(job, serving, settings))
     except RequestError as error:
-        return Reply(error.status, detail=error.detail, headers=error.headers)
+        return Reply(error.status, detail=error.detail, headers=error.headers, members=error.members)
     except (MemoryError, duckdb.OutOfMemoryException):
         return Reply(HTTPStatus.BAD_REQUEST, detail=TOO_MUCH_MEMORY, is_spent=True)
     except Exception:  # the last resort, as in the server: it logs what this says, and the client learns a number

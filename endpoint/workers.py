@@ -140,7 +140,7 @@ class Workers:
         if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             raise WorkerError(reply.detail)
         if reply.status != HTTPStatus.OK:
-            raise RequestError(reply.status, reply.detail, reply.headers)
+            raise RequestError(reply.status, reply.detail, reply.headers, reply.members)
         return serving, reply
 
     async def _ask(self, worker: Worker, job: Job, place: Place) -> Reply:

@@ -224,6 +224,10 @@ class Uris:
         """`/sparql`: the query service."""
         return self.node("sparql")
 
+    def genid(self, name: str) -> NamedNode:
+        """`/.well-known/genid/{name}`: stands for a blank node of somebody else's, in one answer (RDF 1.1 §3.5)."""
+        return self.node(f".well-known/genid/{name}")
+
     def folder_document(self, folder: str, *, is_code_list: bool, file: str) -> str:
         """Address of a file of a mapping folder, against which its CSVW templates resolve."""
         kind = "def/concept-scheme" if is_code_list else "data"

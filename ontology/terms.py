@@ -305,6 +305,7 @@ class SD:
     feature: Final = NamedNode("http://www.w3.org/ns/sparql-service-description#feature")
     SPARQL11Query: Final = NamedNode("http://www.w3.org/ns/sparql-service-description#SPARQL11Query")
     UnionDefaultGraph: Final = NamedNode("http://www.w3.org/ns/sparql-service-description#UnionDefaultGraph")
+    BasicFederatedQuery: Final = NamedNode("http://www.w3.org/ns/sparql-service-description#BasicFederatedQuery")
     defaultDataset: Final = NamedNode("http://www.w3.org/ns/sparql-service-description#defaultDataset")
     Dataset: Final = NamedNode("http://www.w3.org/ns/sparql-service-description#Dataset")
     defaultGraph: Final = NamedNode("http://www.w3.org/ns/sparql-service-description#defaultGraph")

@@ -69,6 +69,26 @@ def read_query(text: str, base: str) -> Query:
     return _Reader(text, base).query()
 
 
+def refused_at(text: str, base: str) -> int | None:
+    """Give the place of the first terminal of a text that no query has there; None if reading it finds none."""
+    try:
+        reader = _Reader(text, base)
+    except RefusalError:
+        return None
+    try:
+        reader.query()
+    except RefusalError:
+        place = reader.place
+    except ValueError:  # a number that is none has been taken
+        place = reader.place - 1
+    except (IndexError, RecursionError):
+        return len(text)
+    else:
+        return None
+    token = reader.tokens[place]
+    return token.start if token is not _END else len(text)
+
+
 class _Reader:
     """Reads from a list of tokens, one after another (recursive descent)."""
 

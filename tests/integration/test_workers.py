@@ -127,8 +127,14 @@ def serving(release: Path, **settings: float) -> Iterator[Server]:
 
 
 @contextmanager
-def serving_any(release: Path, **settings: float) -> Iterator[Server]:
-    limits = {"timeout_s": TIMEOUT_S, "max_memory_bytes": MEMORY_BYTES, "max_rows": ROWS, "workers": 3, **settings}
+def serving_any(release: Path, **settings: float | str) -> Iterator[Server]:
+    limits: dict[str, float | str] = {
+        "timeout_s": TIMEOUT_S,
+        "max_memory_bytes": MEMORY_BYTES,
+        "max_rows": ROWS,
+        "workers": 3,
+    }
+    limits |= settings
     environment = {**os.environ, **{f"DWPLD_{name.upper()}": str(value) for name, value in limits.items()}}
     command = [sys.executable, "-m", "endpoint", "--release", str(release), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:

@@ -11,7 +11,6 @@ import pytest
 import rdflib
 from pyoxigraph import BlankNode, Literal, NamedNode, QuerySolutions, QueryTriples, Store, Triple
 
-from endpoint.evaluation import syntax_text
 from endpoint.media import CSV, JSON, RDF_FORMS, TSV, Form
 from endpoint.results import PREFIXES, write_answer, write_csv, write_graph, write_tsv
 from ontology.terms import XSD
@@ -98,17 +97,3 @@ def test_a_truth_value_in_every_form() -> None:
     assert json.loads(write_answer(answers[0], JSON, [], {})) == {"head": {}, "boolean": True}
     assert write_answer(answers[1], CSV, [], {}) == b"true\n"
     assert write_answer(answers[2], TSV, [], {}) == b"true\n"
-
-
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ("SELECT WHERE {", "line 1, column 15, at the end of the query"),
-        ("SELECT *\n{ ?s ?p ?o } LIMIT x", "line 2, column 20, near 'x'"),
-        ("SELECT ?x { ?s ?p ?o } GROUP BY ?s", "The SELECT contains a variable that is unbound"),
-    ],
-)
-def test_syntax_errors_are_told_in_words(query: str, said: str) -> None:
-    with pytest.raises(SyntaxError) as caught:
-        Store().query(query)
-    assert said in syntax_text(str(caught.value), query)
