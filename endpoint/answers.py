@@ -91,8 +91,12 @@ def answer(
     tag: str | None,
     links: Iterable[str],
     write: Callable[[], bytes],
+    pack: Callable[[bytes], bytes] | None = None,
 ) -> Response:
-    """Answer with what `write` makes, or with 304 if the client has it; `tag` is None for what must not be kept."""
+    """Answer with what `write` makes, or with 304 if the client has it; `tag` is None for what must not be kept.
+
+    `pack` compresses the body, if that may have been done before.
+    """
     headers = {"Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
     if tag is not None:
         headers |= {"ETag": tag, "Cache-Control": f"public, max-age={MAX_AGE_S}"}
@@ -102,9 +106,14 @@ def answer(
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     body = write()
     if len(body) >= COMPRESS_FROM and accepts_gzip(request):
-        body = gzip.compress(body, compresslevel=4, mtime=0)
+        body = (pack or compress)(body)
         headers["Content-Encoding"] = "gzip"
     return Response(body, headers={**headers, "Content-Type": form.content_type})
+
+
+def compress(body: bytes) -> bytes:
+    """Compress a body."""
+    return gzip.compress(body, compresslevel=4, mtime=0)
 
 
 def accepts_gzip(request: Request) -> bool:

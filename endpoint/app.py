@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 
+from endpoint.answering import Answering
 from endpoint.answers import accepts_gzip, answer, choose_form, entity_tag, link, problem, problem_json
 from endpoint.catalogue import code_lists, datasets, examples
 from endpoint.completion import PATH as TERMS
@@ -23,14 +24,18 @@ from endpoint.completion import terms_answer
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
 from endpoint.graph_store import graph_query, is_graph
+from endpoint.health import HEALTH, LIVE, METRICS, health_answer, live_answer, metrics_answer
 from endpoint.media import HTML, PROBLEM
+from endpoint.metrics import Metrics
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
+from endpoint.query_log import QueryLog
 from endpoint.query_page import PATH as SPARQL
 from endpoint.resources import dereference
 from endpoint.serving import Serving, Shelf
 from endpoint.sparql import CUT_HEADER, evaluated, refused_method, sparql
 from endpoint.sparql import METHODS as SPARQL_METHODS
+from endpoint.watching import Watching
 from endpoint.workers import Workers
 
 if TYPE_CHECKING:
@@ -126,15 +131,24 @@ class Endpoint:
         self._settings = settings
         self._shelf = Shelf(settings.release, settings.open_engine)
         self._workers = Workers(settings, self._shelf)
+        self._answering = Answering(self._shelf, self._workers, settings.cache_bytes)
+        self._log = QueryLog(settings)
+        self._metrics = Metrics(self._shelf, self._workers, self._answering, self._log)
+
+    def watching(self, app: ASGIApp) -> Watching:
+        """Put what accounts for requests around an application."""
+        return Watching(app, self._shelf, self._answering.kept, self._metrics, self._log)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Have worker processes."""
+        """Have worker processes, and a log."""
+        self._log.start()
         self._workers.start()
         try:
             yield
         finally:
             await self._workers.stop()
+            await run_in_threadpool(self._log.stop)
 
     async def respond(self, request: Request) -> Response:
         """Answer any request."""
@@ -149,18 +163,24 @@ class Endpoint:
         if path == SPARQL:
             if request.method not in SPARQL_METHODS:
                 raise refused_method(request.method)
-            return await sparql(request, self._shelf, self._settings, self._workers)
+            return await sparql(request, self._shelf, self._settings, self._answering)
         if request.method not in READ_METHODS:
             detail = f"{request.method} is not allowed: this site can only be read"
             raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(READ_METHODS)})
         if is_graph(path):
             query = graph_query(request, await self._shelf.latest(), self._settings.max_rows)
-            return await evaluated(request, self._shelf, self._settings, self._workers, query)
+            return await evaluated(request, self._shelf, self._settings, self._answering, query)
+        if path == HEALTH:
+            return await health_answer(self._shelf, self._workers)
+        if path == LIVE:
+            return live_answer()
         return await run_in_threadpool(self._read, request, path)
 
     def _read(self, request: Request, path: str) -> Response:
         if path.startswith("/assets/"):
             return asset(path, is_gzip=accepts_gzip(request))
+        if path == METRICS:
+            return metrics_answer(request, self._settings, self._metrics)
         serving = self._shelf.current()
         if path.startswith(DUMPS):
             return dump(request, serving, path)
@@ -230,6 +250,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title=settings.title, openapi_url=None, lifespan=lifespan)
     app.add_middleware(Common)
+    app.add_middleware(endpoint.watching)
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     app.add_route("/{path:path}", endpoint.respond, methods=methods, include_in_schema=False)
     return app

@@ -15,6 +15,7 @@ from typing import Final
 from pyoxigraph import NamedNode
 
 from endpoint.guard import Analysis
+from endpoint.media import HTML
 from endpoint.source import Dataset, Scope
 
 LENGTHS: Final = struct.Struct("!IQ")
@@ -39,6 +40,16 @@ class Job:
     address: str = ""
     """Address of the query service, as the client reached it."""
     is_explained: bool = False
+
+    @property
+    def is_repeatable(self) -> bool:
+        """True if its answer is the same whenever the same release is asked."""
+        return self.analysis.is_repeatable and not self.is_explained
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Tell its answer from others out of the same release."""
+        return self.text, self.scope, self.suffix, self.address if self.suffix == HTML.suffix else ""
 
     def header(self) -> Header:
         """Give it as JSON can hold it."""

@@ -73,10 +73,16 @@ class Shelf:
         self._lock = threading.Lock()
         self._serving = open_serving(path, open_engine)
         self._refused: Path | None = None
+        self._seen: tuple[tuple[int, int, int], Path] | None = None
+
+    @property
+    def refused(self) -> Path | None:
+        """The release that the path leads to, if it cannot be opened."""
+        return self._refused
 
     def current(self) -> Serving:
         """Give the release that the path leads to now; a look at a symbolic link, unless it has moved."""
-        real = self._path.resolve()
+        real = self._real()
         if real not in (self._serving.release.path, self._refused):
             with self._lock:
                 self._move(real)
@@ -84,8 +90,19 @@ class Shelf:
 
     async def latest(self) -> Serving:
         """Give the same without holding up the event loop while a release is opened."""
-        has_moved = self._path.resolve() not in (self._serving.release.path, self._refused)
+        has_moved = self._real() not in (self._serving.release.path, self._refused)
         return await asyncio.to_thread(self.current) if has_moved else self._serving
+
+    def _real(self) -> Path:
+        """Resolve the path; again only if what it leads to is another directory than before, which is quick to see."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return self._path.resolve()
+        directory = (found.st_dev, found.st_ino, found.st_ctime_ns)
+        if self._seen is None or self._seen[0] != directory:
+            self._seen = directory, self._path.resolve()
+        return self._seen[1]
 
     def _move(self, real: Path) -> None:
         if real in (self._serving.release.path, self._refused):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PREFIX: Final = "DWPLD_"
 COMMAND_LINE: Final = frozenset({"release", "engine", "spark_master"})
 """Settings that the command line takes, and looks for in the environment itself."""
+LOOPBACK: Final = "loopback"
+CHOICES: Final = {"metrics": (LOOPBACK, "any", "off"), "log_clients": ("none", "hash", "address")}
+MAY_BE_ZERO: Final = frozenset({"workers", "cache_bytes", "slow_s"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,16 @@ class Settings:
     """Queries of one client that may wait; more are refused with 429."""
     max_wait_s: float = 30.0
     """Longest time a query may wait; then it is refused with 503."""
+    cache_bytes: int = 67_108_864
+    """Memory for answers that are kept until another release is served; 0 for none."""
+    metrics: str = LOOPBACK
+    """Who is told `/metrics`: `loopback` for this machine, `any` for everybody, `off` for nobody."""
+    query_log: str = ""
+    """Where each query is logged: a file, `stderr`, or empty for nowhere."""
+    log_clients: str = "none"
+    """What the log says of clients: `none`, `hash` for a number that changes each day, or `address`."""
+    slow_s: float = 5.0
+    """Time from which a query is logged as slow, whatever `query_log` says; 0 for never."""
 
     @property
     def open_engine(self) -> OpenEngine:
@@ -64,19 +77,23 @@ def from_environment(release: Path, environment: Mapping[str, str]) -> Settings:
     for setting in fields(Settings):
         name = f"{PREFIX}{setting.name.upper()}"
         if setting.name not in COMMAND_LINE and name in environment:
-            found[setting.name] = _value(name, environment[name], setting.default)
+            found[setting.name] = _value(setting.name, environment[name], setting.default)
     return replace(Settings(release), **found)  # type: ignore[arg-type]
 
 
 def _value(name: str, text: str, default: object) -> str | float:
+    shown = f"{PREFIX}{name.upper()}={text[:40]}"
     if isinstance(default, str):
+        if text not in CHOICES.get(name, (text,)):
+            message = f"{shown} is none of {', '.join(CHOICES[name])}"
+            raise MisuseError(message)
         return text
     is_whole = isinstance(default, int)
     try:
         value = int(text) if is_whole else float(text)
     except ValueError:
         value = -1
-    if not (value > 0 or (value == 0 and default == 0)) or value == float("inf"):
-        message = f"{name}={text[:40]} is not a {'whole ' if is_whole else ''}number greater than 0"
+    if not (value > 0 or (value == 0 and name in MAY_BE_ZERO)) or value == float("inf"):
+        message = f"{shown} is not a {'whole ' if is_whole else ''}number greater than 0"
         raise MisuseError(message)
     return value
