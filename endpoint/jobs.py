@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from typing import Final
 
@@ -24,6 +24,8 @@ TOO_MUCH_MEMORY: Final = (
     "The query needs more memory than one query may have. Ask for less at a time: fewer areas or periods, "
     "no cross join, ORDER BY or DISTINCT over fewer rows"
 )
+
+_ANALYSED: Final = tuple(known.name for known in fields(Analysis))
 
 Header = dict[str, object]
 
@@ -59,7 +61,7 @@ class Job:
         return {
             "text": self.text,
             "scope": graphs,
-            "analysis": asdict(self.analysis),
+            "analysis": {name: getattr(self.analysis, name) for name in _ANALYSED},
             "suffix": self.suffix,
             "address": self.address,
             "is_explained": self.is_explained,

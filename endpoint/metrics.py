@@ -6,6 +6,7 @@ Labels have few values, fixed here or in `endpoint.accounts`: nothing that a cli
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -52,18 +53,21 @@ class Metrics:
         self._waits = Histogram(
             "dwpld_query_wait_seconds", "Time waited for a worker", buckets=DURATIONS_S, registry=self._registry
         )
+        self._request = cache(self._requests.labels)  # finding the one with these labels takes longer than counting
+        self._query = cache(self._queries.labels)
+        self._source = cache(self._sources.labels)
         ProcessCollector(registry=self._registry)
         self._registry.register(State(shelf, workers, answering, log))
 
     def note(self, course: Course, took_s: float) -> None:
         """Count a request that has come to an end."""
-        self._requests.labels(course.route, course.status).inc()
+        self._request(course.route, course.status).inc()
         if course.text is None:
             return
-        self._queries.labels(course.outcome()).inc()
+        self._query(course.outcome()).inc()
         self._durations.observe(took_s)
         if course.source is not Source.NONE:
-            self._sources.labels(course.source).inc()
+            self._source(course.source).inc()
         if course.source is Source.WORKER:
             self._waits.observe(course.waited_s)
 
