@@ -133,11 +133,17 @@ class Endpoint:
         self._workers = Workers(settings, self._shelf)
         self._answering = Answering(self._shelf, self._workers, settings.cache_bytes)
         self._log = QueryLog(settings)
+        self._watching: Watching | None = None
         self._metrics = Metrics(self._shelf, self._workers, self._answering, self._log)
 
     def watching(self, app: ASGIApp) -> Watching:
         """Put what accounts for requests around an application."""
-        return Watching(app, self._shelf, self._answering.kept, self._metrics, self._log)
+        self._watching = Watching(app, self._shelf, self._answering.kept, self._metrics, self._log)
+        return self._watching
+
+    def again(self, data: bytes, host: str) -> tuple[bytes, bytes] | None:
+        """Give the answer to a request that was answered before, for `endpoint.connections`."""
+        return self._watching.again(data, host) if self._watching is not None else None
 
     def directly(self, app: ASGIApp) -> ASGIApp:
         """Take queries past the router, whose search for the one route there is takes as long as some answers."""
@@ -261,6 +267,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title=settings.title, openapi_url=None, lifespan=lifespan)
+    app.state.again = endpoint.again
     app.add_middleware(endpoint.directly)
     app.add_middleware(Common)
     app.add_middleware(endpoint.watching)

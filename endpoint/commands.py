@@ -30,6 +30,7 @@ def serve(release: Path, host: str, port: int, engine: str = "duckdb", master: s
     import uvicorn
 
     from endpoint.app import create_app
+    from endpoint.connections import connections
     from endpoint.settings import from_environment
 
     settings = replace(from_environment(release, os.environ), engine=engine, spark_master=master or "")
@@ -39,7 +40,12 @@ def serve(release: Path, host: str, port: int, engine: str = "duckdb", master: s
     print(f"serving {release} at http://{shown}:{listening.getsockname()[1]}/", file=sys.stderr, flush=True)  # noqa: T201
     patience_s = math.ceil(settings.timeout_s) + 2  # queries that run when the server is told to end may end
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=patience_s
+        app,
+        http=connections(app.state.again),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=patience_s,
     )
     server = uvicorn.Server(config)
 

@@ -28,6 +28,9 @@ LARGEST_SHARE: Final = 8
 MAX_SHAPES: Final = 8
 """Requests that are known for one answer."""
 
+SMALL_BYTES: Final = 65_536
+"""Longest body that is sent without asking whether the client reads."""
+
 Shape = tuple[bytes | str | None, ...]
 """All of a request that its answer depends on, the parameters first."""
 
@@ -70,6 +73,12 @@ class Shortcut:
     body: Message
     form: str
     text: str
+    client: str
+
+    @property
+    def head(self) -> bytes:
+        """Its headers as bytes."""
+        return b"".join(b"%b: %b\r\n" % header for header in self.start["headers"])
 
 
 class Kept:
@@ -115,6 +124,10 @@ class Kept:
             while self.taken_bytes > self._room_bytes:
                 self._drop_oldest()
 
+    def known(self, shape: Shape) -> Shortcut | None:
+        """Look how such a request was answered, out of whichever release."""
+        return self._shortcuts.get(shape)
+
     def shortcut(self, serving: Serving, shape: Shape) -> Shortcut | None:
         """Find how such a request was answered out of the release that is served."""
         found = self._shortcuts.get(shape)
@@ -127,7 +140,10 @@ class Kept:
         return found
 
     def remember(self, shape: Shape, shortcut: Shortcut) -> None:
-        """Keep how a request was answered, as long as its answer is kept, whose body it must have."""
+        """Keep how a request was answered, as long as its answer is kept, whose body it must have.
+
+        A shape is what the application sees of a request, or the bytes of it and where they came from.
+        """
         answer, body = shortcut.answer, shortcut.body["body"]
         is_its_own = body is answer.reply.body or body is answer.compressed
         if answer.is_kept and is_its_own and len(answer.shapes) < MAX_SHAPES and shape not in self._shortcuts:

@@ -93,6 +93,10 @@ class Shelf:
         has_moved = self._real() not in (self._serving.release.path, self._refused)
         return await asyncio.to_thread(self.current) if has_moved else self._serving
 
+    def is_latest(self, serving: Serving) -> bool:
+        """Tell whether a release is the one to serve."""
+        return serving is self._serving and self._real() in (serving.release.path, self._refused)
+
     def _real(self) -> Path:
         """Resolve the path; again only if what it leads to is another directory than before, which is quick to see."""
         try:

@@ -7,17 +7,18 @@ on, gets the same answer without its query being read again, as long as that is 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from endpoint.accounts import Source, begin
-from endpoint.kept import Shortcut
+from endpoint.accounts import Course, Source, begin
+from endpoint.connections import HEAD
+from endpoint.kept import SMALL_BYTES, Shortcut
 from endpoint.query_page import PATH
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from endpoint.accounts import Course
     from endpoint.kept import Kept, Shape
     from endpoint.metrics import Metrics
     from endpoint.query_log import QueryLog
@@ -52,15 +53,33 @@ class Watching:
             else:
                 await self._pass_on(scope, receive, send, course, shape)
         finally:
-            took_s = time.perf_counter() - course.began
-            self._metrics.note(course, took_s)
-            if course.text is not None:
-                self._log.note(course, took_s, (scope.get("client") or ("",))[0])
+            self._account(course, client_of(scope))
+
+    def _account(self, course: Course, client: str) -> None:
+        took_s = time.perf_counter() - course.began
+        self._metrics.note(course, took_s)
+        if course.text is not None:
+            self._log.note(course, took_s, client)
+
+    def again(self, data: bytes, host: str) -> tuple[bytes, bytes] | None:
+        """Give headers and body of the answer to a request of these bytes, if it is kept."""
+        shape = (data, host)
+        known = self._kept.known(shape)
+        if known is None or not self._shelf.is_latest(known.answer.serving):
+            return None
+        shortcut = self._kept.shortcut(known.answer.serving, shape)
+        if shortcut is None:
+            return None
+        course = Course("sparql")
+        note_again(course, shortcut)
+        course.sent_bytes = len(shortcut.body["body"])
+        self._account(course, shortcut.client)
+        return shortcut.head, shortcut.body["body"]
 
     async def _answer_again(self, scope: Scope, send: Send, course: Course, shortcut: Shortcut) -> None:
-        course.found(shortcut.answer)
-        course.source, course.text, course.form = Source.KEPT, shortcut.text, shortcut.form
-        course.status = shortcut.start["status"]
+        note_again(course, shortcut)
+        if HEAD in scope and scope["method"] == "GET" and len(shortcut.body["body"]) <= SMALL_BYTES:
+            self._kept.remember(scope[HEAD], replace(shortcut, client=client_of(scope)))
         await send(shortcut.start)
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
@@ -80,11 +99,24 @@ class Watching:
             elif message["type"] == "http.response.body":
                 course.sent_bytes += len(message.get("body", b""))
                 if shape is not None and course.answer is not None and course.status == HTTPStatus.OK:
-                    shortcut = Shortcut(course.answer, started, message, course.form, course.text or "")
+                    text, client = course.text or "", client_of(scope)
+                    shortcut = Shortcut(course.answer, started, message, course.form, text, client)
                     self._kept.remember(shape, shortcut)
             await send(message)
 
         await self._app(scope, receive, noting)
+
+
+def note_again(course: Course, shortcut: Shortcut) -> None:
+    """Note that a request was answered as one before."""
+    course.found(shortcut.answer)
+    course.source, course.text, course.form = Source.KEPT, shortcut.text, shortcut.form
+    course.status = shortcut.start["status"]
+
+
+def client_of(scope: Scope) -> str:
+    """Give the address of a client."""
+    return str((scope.get("client") or ("",))[0])
 
 
 def shape_of(scope: Scope) -> Shape | None:
