@@ -127,10 +127,14 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def serve_peer(oxigraph: str, store: Path, cap_s: int) -> list[str]:
-    """Give the command that serves a store of the peer on a free port, and ends queries after `cap_s`."""
+def serve_peer(oxigraph: str, store: Path, cap_s: int | None) -> list[str]:
+    """Give the command that serves a store of the peer on a free port, and ends queries after `cap_s`, if it is given.
+
+    With a time to end queries at, the peer has a thread for each query that waits until then, and soon no more threads.
+    """
     bind = f"127.0.0.1:{free_port()}"
-    return [oxigraph, "serve", "--location", str(store), "--bind", bind, "--timeout-s", str(cap_s)]
+    limit = [] if cap_s is None else ["--timeout-s", str(cap_s)]
+    return [oxigraph, "serve", "--location", str(store), "--bind", bind, *limit]
 
 
 def size_bytes(*paths: Path) -> int:

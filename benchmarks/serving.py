@@ -174,7 +174,7 @@ def verdict(compared: Sequence[Compared]) -> tuple[str, bool]:
 
 
 @contextmanager
-def both(observations: int, oxigraph: str, cap_s: int) -> Iterator[tuple[str, str]]:
+def both(observations: int, oxigraph: str, cap_s: int | None) -> Iterator[tuple[str, str]]:
     """Make both from the same data, and run both servers; give where ours answers, and where the peer does."""
     shape = shape_of(observations)
     with tempfile.TemporaryDirectory() as directory:

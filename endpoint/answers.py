@@ -91,8 +91,12 @@ def answer(
     tag: str | None,
     links: Iterable[str],
     write: Callable[[], bytes],
+    pack: Callable[[bytes, str], bytes] | None = None,
 ) -> Response:
-    """Answer with what `write` makes, or with 304 if the client has it; `tag` is None for what must not be kept."""
+    """Answer with what `write` makes, or with 304 if the client has it; `tag` is None for what must not be kept.
+
+    `pack` compresses the body, if that may have been done before.
+    """
     headers = {"Vary": "Accept, Accept-Encoding", "Cache-Control": "no-store"}
     if tag is not None:
         headers |= {"ETag": tag, "Cache-Control": f"public, max-age={MAX_AGE_S}"}
@@ -103,7 +107,7 @@ def answer(
     body = write()
     coding = coding_of(request) if len(body) >= WORTH_FROM else IDENTITY
     if coding != IDENTITY:
-        body = compressed(body, coding)
+        body = (pack or compressed)(body, coding)
         headers["Content-Encoding"] = coding
     return Response(body, headers={**headers, "Content-Type": form.content_type})
 

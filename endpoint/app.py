@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import request_response
 
+from endpoint.answering import Answering
 from endpoint.answers import READ_METHODS, answer, choose_form, entity_tag, link, problem, problem_json
 from endpoint.catalogue import code_lists, datasets, examples
 from endpoint.codings import IDENTITY, coding_of, compressed
@@ -29,14 +31,17 @@ from endpoint.dumps import dump
 from endpoint.exports import export
 from endpoint.feeds import feed_answer
 from endpoint.graph_store import graph_query, is_graph, long_graph
+from endpoint.health import HEALTH, LIVE, METRICS, health_answer, live_answer, metrics_answer
 from endpoint.jsonld import PATH as CONTEXT
 from endpoint.jsonld import context_answer
 from endpoint.media import ASSET_TYPES, HTML, PROBLEM, TURTLE
+from endpoint.metrics import Metrics
 from endpoint.near_names import HEADER as HINT_HEADER
 from endpoint.openapi import OPENAPI, described
 from endpoint.openapi import PATH as DESCRIPTION
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
+from endpoint.query_log import QueryLog
 from endpoint.query_page import PATH as SPARQL
 from endpoint.resources import dereference
 from endpoint.search import PATH as SEARCH
@@ -46,12 +51,12 @@ from endpoint.sparql import CUT_HEADER, evaluated, refused_method, sparql
 from endpoint.sparql import METHODS as SPARQL_METHODS
 from endpoint.void import PATH as VOID
 from endpoint.void import void_answer
+from endpoint.watching import Watching
 from endpoint.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from endpoint.settings import Settings
@@ -145,15 +150,42 @@ class Endpoint:
         self._settings = settings
         self._shelf = Shelf(settings.release, settings.open_engine, settings.open_store)
         self._workers = Workers(settings, self._shelf)
+        self._answering = Answering(self._shelf, self._workers, settings.cache_bytes)
+        self._log = QueryLog(settings)
+        self._watching: Watching | None = None
+        self._metrics = Metrics(self._shelf, self._workers, self._answering, self._log)
+
+    def watching(self, app: ASGIApp) -> Watching:
+        """Put what accounts for requests around an application."""
+        self._watching = Watching(app, self._shelf, self._answering.kept, self._metrics, self._log)
+        return self._watching
+
+    def again(self, data: bytes, host: str) -> tuple[bytes, bytes] | None:
+        """Give the answer to a request that was answered before, for `endpoint.connections`."""
+        return self._watching.again(data, host) if self._watching is not None else None
+
+    def directly(self, app: ASGIApp) -> ASGIApp:
+        """Take queries past the router, whose search for the one route there is takes as long as some answers."""
+
+        async def direct(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["path"] == SPARQL:
+                response = await self.respond(Request(scope, receive))
+                await response(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return direct
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Have worker processes."""
+        """Have worker processes, and a log."""
+        self._log.start()
         self._workers.start()
         try:
             yield
         finally:
             await self._workers.stop()
+            await run_in_threadpool(self._log.stop)
 
     async def respond(self, request: Request) -> Response:
         """Answer any request."""
@@ -168,7 +200,7 @@ class Endpoint:
         if path == SPARQL:
             if request.method not in SPARQL_METHODS:
                 raise refused_method(request.method)
-            return await sparql(request, self._shelf, self._settings, self._workers)
+            return await sparql(request, self._shelf, self._settings, self._answering)
         if request.method not in READ_METHODS:
             detail = f"{request.method} is not allowed: this site can only be read"
             raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(READ_METHODS)})
@@ -178,12 +210,18 @@ class Endpoint:
             if long is not None:
                 return long
             query = graph_query(request, serving, self._settings.max_rows)
-            return await evaluated(request, self._shelf, self._settings, self._workers, query)
+            return await evaluated(request, self._shelf, self._settings, self._answering, query)
+        if path == HEALTH:
+            return await health_answer(self._shelf, self._workers)
+        if path == LIVE:
+            return live_answer()
         return await run_in_threadpool(self._read, request, path)
 
     def _read(self, request: Request, path: str) -> Response:
         if path.startswith("/assets/"):
             return asset(path, coding_of(request))
+        if path == METRICS:
+            return metrics_answer(request, self._settings, self._metrics)
         serving = self._shelf.current()
         if path.startswith(DUMPS):
             return dump(request, serving, path)
@@ -273,6 +311,9 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title=settings.title, openapi_url=None, lifespan=lifespan)
+    app.state.again = endpoint.again
+    app.add_middleware(endpoint.directly)
     app.add_middleware(Common)
+    app.add_middleware(endpoint.watching)
     app.router.default = request_response(endpoint.respond)  # no route takes every path and every method
     return app

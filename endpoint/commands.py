@@ -31,6 +31,7 @@ def serve(release: Path, host: str, port: int, chosen: Mapping[str, str]) -> int
     import uvicorn
 
     from endpoint.app import create_app
+    from endpoint.connections import connections
     from endpoint.settings import from_environment
 
     settings = from_environment(release, os.environ)
@@ -40,7 +41,14 @@ def serve(release: Path, host: str, port: int, chosen: Mapping[str, str]) -> int
     shown = f"[{host}]" if ":" in host else host
     print(f"serving {release} at http://{shown}:{listening.getsockname()[1]}/", file=sys.stderr, flush=True)  # noqa: T201
     patience_s = math.ceil(settings.timeout_s) + 2  # queries that run when the server is told to end may end
-    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=patience_s)
+    config = uvicorn.Config(
+        app,
+        http=connections(app.state.again),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=patience_s,
+    )
     server = uvicorn.Server(config)
 
     def stop(*_: object) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from typing import Final
 
 from pyoxigraph import NamedNode
 
 from endpoint.guard import Analysis
+from endpoint.media import HTML
 from endpoint.source import Dataset, Scope
 
 LENGTHS: Final = struct.Struct("!IQ")
@@ -23,6 +24,8 @@ TOO_MUCH_MEMORY: Final = (
     "The query needs more memory than one query may have. Ask for less at a time: fewer areas or periods, "
     "no cross join, ORDER BY or DISTINCT over fewer rows"
 )
+
+_ANALYSED: Final = tuple(known.name for known in fields(Analysis))
 
 Header = dict[str, object]
 
@@ -40,6 +43,16 @@ class Job:
     """Address of the query service, as the client reached it."""
     is_explained: bool = False
 
+    @property
+    def is_repeatable(self) -> bool:
+        """True if its answer is the same whenever the same release is asked."""
+        return self.analysis.is_repeatable and not self.is_explained
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Tell its answer from others out of the same release."""
+        return self.text, self.scope, self.suffix, self.address if self.suffix == HTML.suffix else ""
+
     def header(self) -> Header:
         """Give it as JSON can hold it."""
         graphs: object = self.scope.value if isinstance(self.scope, Scope) else None
@@ -48,7 +61,7 @@ class Job:
         return {
             "text": self.text,
             "scope": graphs,
-            "analysis": asdict(self.analysis),
+            "analysis": {name: getattr(self.analysis, name) for name in _ANALYSED},
             "suffix": self.suffix,
             "address": self.address,
             "is_explained": self.is_explained,

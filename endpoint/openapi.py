@@ -26,6 +26,7 @@ from endpoint.dumps import PLACE as DUMPS
 from endpoint.exports import DATA_JSON, EXCHANGE_MODEL, HARVEST
 from endpoint.feeds import ATOM
 from endpoint.graph_store import PLACE as GRAPHS
+from endpoint.health import HEALTH, LIVE, METRICS
 from endpoint.jsonld import PATH as CONTEXT
 from endpoint.media import (
     ASSET_TYPES,
@@ -225,6 +226,15 @@ ROUTES: Final = (
         statuses=(HTTPStatus.OK, HTTPStatus.NOT_MODIFIED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, *_QUERIED),
         methods=SPARQL_METHODS,
     ),
+    Route(
+        HEALTH,
+        "Whether queries can be answered",
+        types((JSON_DOCUMENT,)),
+        is_negotiated=False,
+        statuses=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE),
+    ),
+    Route(LIVE, "Whether the server answers at all", types((JSON_DOCUMENT,)), is_negotiated=False),
+    Route(METRICS, "Figures for Prometheus, if they are given", ("text/plain",), is_negotiated=False),
     Route(TERMS, "Terms of the release by name", types((JSON_DOCUMENT,)), ("q", "property")),
     graph(GRAPHS, "A named graph as a whole (Graph Store Protocol)", "graph", "default"),
     graph(GRAPHS + "/{graph}", "The graph of an RDF file"),

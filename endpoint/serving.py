@@ -105,10 +105,16 @@ class Shelf:
         self._serving = self._open(path)
         self._refused: Path | None = None
         self._refused_s = 0.0
+        self._seen: tuple[tuple[int, int, int], Path] | None = None
+
+    @property
+    def refused(self) -> Path | None:
+        """The release that the path leads to, if it cannot be opened."""
+        return self._refused
 
     def current(self) -> Serving:
         """Give the release that the path leads to now; a look at a symbolic link, unless it has moved."""
-        real = self._path.resolve()
+        real = self._real()
         if self._has_moved(real):
             with self._lock:
                 self._move(real)
@@ -116,14 +122,29 @@ class Shelf:
 
     async def latest(self) -> Serving:
         """Give the same without holding up the event loop while a release is opened."""
-        has_moved = self._has_moved(self._path.resolve())
+        has_moved = self._has_moved(self._real())
         return await asyncio.to_thread(self.current) if has_moved else self._serving
+
+    def is_latest(self, serving: Serving) -> bool:
+        """Tell whether a release is the one to serve."""
+        return serving is self._serving and not self._has_moved(self._real())
 
     def _has_moved(self, real: Path) -> bool:
         """Tell whether there is another release to try: not one refused, unless a store may have come to hold it."""
         if real == self._refused:
             return time.monotonic() - self._refused_s > self._patience_s
         return real != self._serving.release.path
+
+    def _real(self) -> Path:
+        """Resolve the path; again only if what it leads to is another directory than before, which is quick to see."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return self._path.resolve()
+        directory = (found.st_dev, found.st_ino, found.st_ctime_ns)
+        if self._seen is None or self._seen[0] != directory:
+            self._seen = directory, self._path.resolve()
+        return self._seen[1]
 
     def _move(self, real: Path) -> None:
         if not self._has_moved(real):

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 PREFIX: Final = "DWPLD_"
 COMMAND_LINE: Final = frozenset({"release", "engine", "spark_master", "store"})
 """Settings that the command line takes, and looks for in the environment itself."""
+LOOPBACK: Final = "loopback"
+CHOICES: Final = {"metrics": (LOOPBACK, "any", "off"), "log_clients": ("none", "hash", "address")}
+MAY_BE_ZERO: Final = frozenset({"workers", "cache_bytes", "slow_s"})
 
-SERVICES: Final = frozenset({"DWPLD_SERVICES", "DWPLD_SERVICES_INSIDE"})
+LISTS: Final = frozenset({"services", "services_inside"})
 """Lists that may be in files."""
 
 
@@ -64,6 +67,16 @@ class Settings:
     """Queries of one client that may wait; more are refused with 429."""
     max_wait_s: float = 30.0
     """Longest time a query may wait; then it is refused with 503."""
+    cache_bytes: int = 67_108_864
+    """Memory for answers that are kept until another release is served; 0 for none."""
+    metrics: str = LOOPBACK
+    """Who is told `/metrics`: `loopback` for this machine, `any` for everybody, `off` for nobody."""
+    query_log: str = ""
+    """Where each query is logged: a file, `stderr`, or empty for nowhere."""
+    log_clients: str = "none"
+    """What the log says of clients: `none`, `hash` for a number that changes each day, or `address`."""
+    slow_s: float = 5.0
+    """Time from which a query is logged as slow, whatever `query_log` says; 0 for never."""
 
     services: str = ""
     """Exact addresses of other services that queries may call, separated by space; empty for none."""
@@ -98,21 +111,25 @@ def from_environment(release: Path, environment: Mapping[str, str]) -> Settings:
     for setting in fields(Settings):
         name = f"{PREFIX}{setting.name.upper()}"
         if setting.name not in COMMAND_LINE and name in environment:
-            found[setting.name] = _value(name, environment[name], setting.default)
+            found[setting.name] = _value(setting.name, environment[name], setting.default)
     settings = replace(Settings(release), **found)  # type: ignore[arg-type]
     Services.of(settings.services, settings.services_inside)  # raises if they are not right
     return settings
 
 
 def _value(name: str, text: str, default: object) -> str | float:
+    shown = f"{PREFIX}{name.upper()}={text[:40]}"
     if isinstance(default, str):
-        return listed(text) if name in SERVICES else text
+        if text not in CHOICES.get(name, (text,)):
+            message = f"{shown} is none of {', '.join(CHOICES[name])}"
+            raise MisuseError(message)
+        return listed(text) if name in LISTS else text
     is_whole = isinstance(default, int)
     try:
         value = int(text) if is_whole else float(text)
     except ValueError:
         value = -1
-    if not (value > 0 or (value == 0 and default == 0)) or value == float("inf"):
-        message = f"{name}={text[:40]} is not a {'whole ' if is_whole else ''}number greater than 0"
+    if not (value > 0 or (value == 0 and name in MAY_BE_ZERO)) or value == float("inf"):
+        message = f"{shown} is not a {'whole ' if is_whole else ''}number greater than 0"
         raise MisuseError(message)
     return value

@@ -17,8 +17,9 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
+from endpoint.accounts import CLIENT_GONE, course_of
 from endpoint.answers import answer, choose_form, entity_tag, is_current, link, problem
-from endpoint.codings import WORTH_FROM
+from endpoint.codings import WORTH_FROM, coding_of
 from endpoint.completion import known_prefixes
 from endpoint.guard import Analysis, analyse
 from endpoint.jobs import Job
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
     from pyoxigraph import NamedNode
     from starlette.requests import Request
 
+    from endpoint.answering import Answering
     from endpoint.serving import Serving, Shelf
     from endpoint.settings import Settings
-    from endpoint.workers import Workers
 
 METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
 FORM_BODY: Final = "application/x-www-form-urlencoded"
@@ -54,8 +55,6 @@ LONG: Final = 4_000
 """Characters from which looking at a query would hold up the event loop for more than a millisecond or two."""
 CUT_HEADER: Final = "X-SPARQL-MaxRows"
 """Says, on a result that is cut, after how many rows."""
-CLIENT_GONE: Final = 499
-"""For the log only: nobody is there to read it."""
 SHOWN_WITH_QUERY: Final = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -84,17 +83,18 @@ class Query:
         return hashlib.sha256(repr((self.text, self.scope)).encode()).hexdigest()
 
 
-async def sparql(request: Request, shelf: Shelf, settings: Settings, workers: Workers) -> Response:
+async def sparql(request: Request, shelf: Shelf, settings: Settings, answering: Answering) -> Response:
     """Answer a request to the query service. Raises RequestError if it is refused."""
     parameters = await read_parameters(request, settings)
     texts = [value for name, value in parameters if name == "query"]
     if not texts and request.method != "POST" and not parameters_beyond(parameters):
         return await run_in_threadpool(bare, request, await shelf.latest(), settings)
+    course_of(request).text = "; ".join(texts)
     try:
         accept = partial(accept_query, texts, parameters, settings, is_get=request.method != "POST")
         is_long = sum(map(len, texts)) > LONG
         query = await run_in_threadpool(accept) if is_long else accept()
-        return await evaluated(request, shelf, settings, workers, query)
+        return await evaluated(request, shelf, settings, answering, query)
     except RequestError as error:
         if error.status not in SHOWN_WITH_QUERY:
             raise
@@ -104,10 +104,10 @@ async def sparql(request: Request, shelf: Shelf, settings: Settings, workers: Wo
         return problem(request, error, page)
 
 
-async def evaluated(request: Request, shelf: Shelf, settings: Settings, workers: Workers, query: Query) -> Response:
+async def evaluated(request: Request, shelf: Shelf, settings: Settings, answering: Answering, query: Query) -> Response:
     """Have an accepted query answered, as long as the client is there. Raises RequestError if that is refused."""
     try:
-        return await unless_gone(request, run(request, shelf, settings, workers, query))
+        return await unless_gone(request, run(request, shelf, settings, answering, query))
     except GoneError:
         return Response(status_code=CLIENT_GONE)
 
@@ -209,14 +209,17 @@ def graphs(parameters: Parameters, wanted: str) -> tuple[NamedNode, ...]:
     return tuple(found)
 
 
-async def run(request: Request, shelf: Shelf, settings: Settings, workers: Workers, query: Query) -> Response:
+async def run(request: Request, shelf: Shelf, settings: Settings, answering: Answering, query: Query) -> Response:
     """Have an accepted query answered by a worker, unless the client has the answer already."""
-    client = client_name(request)
+    client, course = client_name(request), course_of(request)
+    course.text = query.text
     if query.is_explained:
+        course.form = "explain"
         job = Job(query.text, query.scope, query.analysis, JSON.suffix, is_explained=True)
-        _, reply = await workers.answer(client, job)
-        return PlainTextResponse(reply.body, headers={"Vary": "Accept"})
+        explained = await answering.answer(course, client, job)
+        return PlainTextResponse(explained.reply.body, headers={"Vary": "Accept"})
     form = choose_form(request, (*forms_of_query(query.analysis.form), HTML))
+    course.form = form.suffix
     key = f"{query.key} {settings.max_rows}"
     has_tag = query.is_get and query.analysis.is_repeatable
     links = [link("/", rel="collection")]
@@ -224,12 +227,16 @@ async def run(request: Request, shelf: Shelf, settings: Settings, workers: Worke
     if tag is not None and is_current(request, tag):
         return answer(request, form, tag, links, bytes)
     job = Job(query.text, query.scope, query.analysis, form.suffix, address_of(request))
-    serving, reply = await workers.answer(client, job)
-    tag = entity_tag(serving, form, key) if has_tag else None
-    respond = partial(answer, request, form, tag, links, lambda: reply.body)
-    response = respond() if len(reply.body) < WORTH_FROM else await run_in_threadpool(respond)
-    response.headers.update(reply.headers)
-    if reply.is_cut:
+    found = await answering.answer(course, client, job)
+    tag = entity_tag(found.serving, form, key) if has_tag else None
+    body = found.reply.body
+    respond = partial(answer, request, form, tag, links, lambda: body, found.pack)
+    is_quick = len(body) < WORTH_FROM or found.is_packed(coding_of(request))
+    response = respond() if is_quick else await run_in_threadpool(respond)
+    if not is_quick:
+        answering.kept.count(found)  # it has grown by what is compressed
+    response.headers.update(found.reply.headers)
+    if found.reply.is_cut:
         response.headers[CUT_HEADER] = str(settings.max_rows)
     return response
 

@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -31,7 +32,7 @@ from endpoint.jobs import LENGTHS, TOO_MUCH_MEMORY, Header, Job, Reply, message,
 from endpoint.problems import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from starlette.requests import Request
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from endpoint.serving import Serving, Shelf
     from endpoint.settings import Settings
 
+KILLED_FOR: Final = ("time", "memory", "client gone", "unknown")
 START_S: Final = 60
 """Longest time for a worker to open a release."""
 START_TRIES: Final = 3
@@ -113,6 +115,23 @@ class Workers:
         self._turns: list[asyncio.Future[Worker]] = []
         """Who waits for a worker; never more than are being started."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self.killed: Counter[str] = Counter()
+        """How many workers were killed or ended in a query, by reason: one of KILLED_FOR."""
+
+    @property
+    def count(self) -> int:
+        """How many workers there should be."""
+        return self._count
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes of the workers there are."""
+        return [worker.pid for worker in (*self._idle, *self._busy) if not worker.reader.at_eof()]
+
+    @property
+    def busy(self) -> int:
+        """How many workers answer a query."""
+        return len(self._busy)
 
     def start(self) -> None:
         """Start the workers, without waiting for them."""
@@ -130,13 +149,16 @@ class Workers:
             await asyncio.to_thread(self._forker.stop)
             self._forker.close()
 
-    async def answer(self, client: str, job: Job) -> tuple[Serving, Reply]:
-        """Answer a query when it is the client's turn, from the release served then.
+    async def answer(self, client: str, job: Job, begin: Callable[[], None]) -> tuple[Serving, Reply]:
+        """Answer a query when it is the client's turn, from the release served then; `begin` is told when it is.
 
-        Raises RequestError if the query is refused or passes a limit, WorkerError if a worker fails.
+        Raises RequestError if the query is refused or passes a limit, WorkerError if a worker fails, and what `begin`
+        raises.
         """
-        async with self.admission.place(client) as place, self._worker() as (serving, worker):
-            reply = await self._ask(worker, job, place)
+        async with self.admission.place(client) as place:
+            begin()
+            async with self._worker() as (serving, worker):
+                reply = await self._ask(worker, job, place)
         if reply.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             raise WorkerError(reply.detail)
         if reply.status != HTTPStatus.OK:
@@ -151,12 +173,18 @@ class Workers:
                 watch.add_done_callback(partial(_end_now, timer))
                 reply = await worker.ask(job)
         except TimeoutError as error:
+            self.killed["for others" if watch.done() else "time"] += 1
             raise self._stopped(is_early=watch.done()) from error
         except (OSError, asyncio.IncompleteReadError) as error:
             if await self._exit_code(worker) == -signal.SIGABRT:  # how the engine says that it has no memory
+                self.killed["memory"] += 1
                 raise RequestError(HTTPStatus.BAD_REQUEST, TOO_MUCH_MEMORY) from error
+            self.killed["unknown"] += 1
             said = f"worker {worker.pid} ended while it answered"
             raise WorkerError(said) from error
+        except asyncio.CancelledError:
+            self.killed["client gone"] += 1
+            raise
         finally:
             watch.cancel()
         worker.is_spent = worker.is_spent or reply.is_spent

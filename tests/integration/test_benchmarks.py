@@ -11,6 +11,9 @@ from pyoxigraph import QueryResultsFormat, QuerySolutions, RdfFormat, Store
 
 from benchmarks.cubes import QUERIES as FIRST
 from benchmarks.growth import BUILD, LOAD, OPTIMISE, OURS, PEER, Log, Measurement, panels, report
+from benchmarks.lookups import Compared as Looked
+from benchmarks.lookups import Rate
+from benchmarks.lookups import table as lookups_table
 from benchmarks.made_up import Shape, shape_of, write_mappings
 from benchmarks.plot import draw
 from benchmarks.servers import BASE
@@ -136,3 +139,11 @@ def test_the_report_has_every_figure(tmp_path: Path) -> None:
     assert "0.5 to 1.5" in text
     drawn = ET.fromstring(draw(panels(log), "Growth", "A & B"))
     assert len(drawn.findall(".//{*}circle")) == 4 * 3
+
+
+def test_rates_are_compared_within_a_run() -> None:
+    ours = [Rate(per_s, [1.0, 2.0, 30.0]) for per_s in (100.0, 10.0, 40.0)]
+    peer = [Rate(per_s, [0.5]) for per_s in (50.0, 10.0, 80.0)]
+    looked = Looked("one", ours, peer, 0.5)
+    assert looked.ratio == 1.0
+    assert lookups_table([looked])[2] == "| one | 40 | 2.00 | 30.00 | 50 | 0.50 | 0.50 | 1.00 | 0.5 |"

@@ -56,7 +56,12 @@ def test_the_project_names_no_machine_and_no_registry() -> None:
     hosts = (("pypi", "org/simple"), ("files", "pythonhosted"), ("registry", "npmjs"), ("deb", "debian.org"))
     forbidden = [str(ROOT), *(".".join(host) for host in hosts)]
     names = [*python_files(), *ROOT.glob("*.lock"), *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-    names += [ROOT / "endpoint/assets/package-lock.json", ROOT / "Makefile", ROOT / ".ci/run"]
+    names += [
+        *(ROOT / "scripts/deploy").iterdir(),
+        ROOT / "endpoint/assets/package-lock.json",
+        ROOT / "Makefile",
+        ROOT / ".ci/run",
+    ]
     for path in names:
         text = path.read_text("utf-8")
         assert not [word for word in forbidden if word in text], path
