@@ -13,7 +13,7 @@ from endpoint.catalogue import CODE_LIST
 from endpoint.labels import LABELS
 from endpoint.source import page_query
 from loader.uris import Uris
-from ontology.terms import ADMS, DCAT, DCT, DQV, FOAF, RDF, SKOS, VCARD, XSD
+from ontology.terms import ADMS, DCAT, DCT, DQV, FOAF, RDF, SKOS, SPDX, VCARD, XSD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,8 +26,9 @@ MAIL: Final = "mailto:"
 MEDIA_TYPE: Final = re.compile(r".*/media-types/(.+)")
 FROM_OTHER_GRAPHS: Final = (ADMS.status, DCT.conformsTo, DQV.hasQualityMetadata)
 """What datasets' own graphs say that belongs into the catalogue."""
-LEFT_OUT: Final = (DCT.hasVersion,)
-"""DCAT-AP takes every version for a catalogued dataset; dcat:hasCurrentVersion says the same, and does not."""
+LEFT_OUT: Final = (DCT.hasVersion, SPDX.checksum)
+"""DCAT-AP takes every version for a catalogued dataset; dcat:hasCurrentVersion says the same, and does not. Its shapes
+know the algorithms of checksums under other addresses than SPDX gives them."""
 OF_THE_MENTIONED: Final = (RDF.type, *LABELS, SKOS.inScheme)
 """What is said of whatever entries mention: enough to know it by."""
 
@@ -135,7 +136,9 @@ def read_listing(serving: Serving) -> Listing:
     triples.update(dict.fromkeys(serving.source.about(mentioned, *OF_THE_MENTIONED)))
     triples.update(dict.fromkeys(_days(serving.release.manifest, catalogue, Statements(triples))))
     triples.update((Triple(catalogue, DCT.spatial, area), None) for area in _objects(triples, DCT.spatial))
-    ordered = tuple(sorted(map(_counted, (triple for triple in triples if triple.predicate not in LEFT_OUT)), key=str))
+    checksums = set(_objects(triples, SPDX.checksum))
+    told = (one for one in triples if one.predicate not in LEFT_OUT and one.subject not in checksums)
+    ordered = tuple(sorted(map(_counted, told), key=str))
     said = Statements(ordered)
     entries = [_entry(node.value, said) for node in datasets if ADMS.sample not in said.terms(node.value, ADMS.status)]
     entries.sort(key=lambda entry: (entry.title.casefold(), entry.iri))

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from endpoint.source import Term
 
 STYLE_SHEET: Final = "site.css"
+OTHERS: Final = ("http://", "https://", "mailto:")
+"""Addresses that a browser can do something with, and that can do nothing to a page."""
 _MOMENT: Final = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 GOVUK: Final = "govuk_frontend_jinja"
 
@@ -84,7 +86,7 @@ class Reader:
         site = self._serving.site
         if site.path(term.value) is not None or self._serving.source.has(term):
             return site.document(term.value)
-        return term.value if term.value.startswith(("http://", "https://")) else site.document(term.value)
+        return term.value if term.value.startswith(OTHERS) else site.document(term.value)
 
 
 def moment_of(term: NamedNode) -> str | None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from endpoint.serving import Serving, Shelf
     from endpoint.settings import Settings
 
-KILLED_FOR: Final = ("time", "memory", "client gone", "unknown")
+KILLED_FOR: Final = ("time", "others", "memory", "client gone", "unknown")
 START_S: Final = 60
 """Longest time for a worker to open a release."""
 START_TRIES: Final = 3
@@ -126,12 +126,12 @@ class Workers:
     @property
     def pids(self) -> list[int]:
         """The processes of the workers there are."""
-        return [worker.pid for worker in (*self._idle, *self._busy) if not worker.reader.at_eof()]
+        return [worker.pid for worker in (*self._idle, *self._busy, *self._aside) if not worker.reader.at_eof()]
 
     @property
     def busy(self) -> int:
         """How many workers answer a query."""
-        return len(self._busy)
+        return len(self._busy) + len(self._aside)
 
     def start(self) -> None:
         """Start the workers, without waiting for them."""
@@ -173,7 +173,7 @@ class Workers:
                 watch.add_done_callback(partial(_end_now, timer))
                 reply = await worker.ask(job)
         except TimeoutError as error:
-            self.killed["for others" if watch.done() else "time"] += 1
+            self.killed["others" if watch.done() else "time"] += 1
             raise self._stopped(is_early=watch.done()) from error
         except (OSError, asyncio.IncompleteReadError) as error:
             if await self._exit_code(worker) == -signal.SIGABRT:  # how the engine says that it has no memory

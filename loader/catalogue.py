@@ -8,6 +8,7 @@ serves it.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from pyoxigraph import Literal, NamedNode, Triple
 
@@ -106,7 +107,7 @@ def dataset_triples(
         yield Triple(node, DCAT.keyword, english(keyword))
     if about.landing_page:
         yield Triple(node, DCAT.landingPage, NamedNode(about.landing_page))
-        yield Triple(NamedNode(about.landing_page), RDF.type, FOAF.Document)
+        yield from _outside_page(about.landing_page)
     if about.issued:
         yield Triple(node, DCT.issued, day(about.issued))
     if about.frequency:
@@ -220,6 +221,13 @@ def _version(mapping: Mapping, uris: Uris) -> Iterator[Triple]:
     yield Triple(version, DCAT.isVersionOf, node)
     yield Triple(version, DCAT.version, number)
     yield Triple(version, RDFS.label, english(label))
+
+
+def _outside_page(address: str) -> Iterator[Triple]:
+    """Yield what a page of the publisher is."""
+    page = NamedNode(address)
+    yield Triple(page, RDF.type, FOAF.Document)
+    yield Triple(page, RDFS.label, english(f"Page of the publisher at {urlsplit(address).hostname}"))
 
 
 def disagreements(mappings: Iterable[Mapping]) -> Iterator[Problem]:

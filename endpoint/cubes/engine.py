@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 DUCKDB: Final = "duckdb"
 SPARK: Final = "spark"
-MEMORY: Final = "512MB"
-"""What DuckDB may use: half of what a query may, since the answer needs memory too."""
+MEMORY: Final = "768MB"
+"""What DuckDB may use: most of what a query may, since the answer needs memory too."""
 MAX_THREADS: Final = 4
 """Processors that one query uses: each thread takes address space, of which a worker has only so much."""
 SPARK_SETTINGS: Final = {

@@ -44,7 +44,7 @@ TABLE_FORMS = {
 GRAPH_FORMS = {
     "Turtle": "@prefix",
     "N-Triples": f"<{BASE}/",
-    "JSON-LD": "[{",
+    "JSON-LD": "{",
     "RDF/XML": "<?xml",
 }
 SIZES = [pytest.param((1280, 900), id="desktop"), pytest.param((320, 640), id="narrow")]
@@ -278,7 +278,7 @@ def test_a_mistake_is_said_in_words_and_found(page: Page) -> None:
     expect(page.locator("#query-syntax")).to_contain_text("Line 3 cannot be read")
     run(page, BROKEN)
     link = page.locator("#query-error a")
-    expect(link).to_contain_text("line 3, column 2")
+    expect(link).to_contain_text("line 3, column 1")
     link.click()
     expect(page.locator("#query-editor")).to_be_focused()
     assert page.evaluate("document.querySelector('.CodeMirror').CodeMirror.getCursor().line") == 2

@@ -204,7 +204,7 @@ def test_a_client_that_takes_anything_gets_the_page(client: Client) -> None:
 def test_a_client_that_does_not_say_what_it_takes_gets_the_table_of_a_dataset(client: Client) -> None:
     found = get(client, "/data/households")
     assert found.text == TABLE
-    assert found.headers["vary"] == "Accept"
+    assert found.headers["vary"] == "Accept, Accept-Encoding"
     metadata = re.search('<([^>]+)>; rel="describedby"', found.headers["link"])
     assert metadata is not None
     assert get(client, metadata[1]).status_code == 200
