@@ -358,6 +358,7 @@ def list_document(serving: Serving, history: History, dataset: str) -> Document 
                 "changes": changes,
                 "changes_href": serving.site.document(uris.version_changes(iri).value),
                 "withdrawn": event,
+                "withdrawn_on": date_text(event.time[:10]) if event is not None else None,
                 "is_current": current is not None and current.iri == version.iri,
             }
         )
