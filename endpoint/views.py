@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode
 
-from endpoint.catalogue import edition_text, examples_of, folder_of
+from endpoint.catalogue import edition_text, examples_of, folder_of, folder_stating
 from endpoint.dumps import dump_links
 from endpoint.labels import LABELS, STATUSES, absence_text, triples_terms
 from endpoint.pages import Crumb, Reader, Shown
@@ -205,7 +205,7 @@ def _crumbs(serving: Serving, description: Description, reader: Reader) -> list[
             whole = min(wholes, key=lambda term: len(term.value))
             listed = Crumb("Code lists", "/#code-lists") if predicate == SKOS.inScheme else Crumb("Datasets", "/data")
             return [home, listed, Crumb(reader.name(whole), reader.href(whole))]
-    folder = folder_of(serving, description.subject)
+    folder = folder_of(serving, description.subject) or folder_stating(serving, description.subject)
     if folder is not None and folder.kind != "code-list":
         return [home, Crumb("Datasets", "/data"), Crumb(folder.title, f"/data/{folder.name}")]
     return [home]
