@@ -17,6 +17,7 @@ from endpoint.quality import files_of, quality_context, report_path
 from endpoint.rows import row_subjects
 from endpoint.schema_org import structured_data
 from endpoint.source import page_query
+from endpoint.words import days_text
 from loader.kept import history_beside
 from ontology.terms import ADMS, DCAT, DCT, DQV, PROV, QB, RDF, RDFS, SKOS
 
@@ -311,7 +312,6 @@ def _facts(serving: Serving, description: Description, reader: Reader, folder: F
             ("Published on", DCT.issued),
             ("Frequency", DCT.accrualPeriodicity),
             ("Series", DCAT.inSeries),
-            ("Period covered", DCT.temporal),
             ("Area covered", DCT.spatial),
             ("Contact", DCAT.contactPoint),
             ("Where it comes from", DCAT.landingPage),
@@ -319,6 +319,8 @@ def _facts(serving: Serving, description: Description, reader: Reader, folder: F
             ("Keywords", DCAT.keyword),
         )
     ]
+    days = [reader.show(term) for term in description.values(DCT.temporal)]
+    rows.insert(5, Row(Shown("Period covered"), [replace(one, text=days_text(one.text)) for one in days]))
     if folder is not None:
         edition = re.search("/editions/([^/]+)/", folder.graph)
         graph = serving.site.document(folder.graph)

@@ -98,6 +98,11 @@ def date_text(value: str) -> str:
     return value
 
 
+def days_text(text: str) -> str:
+    """Write the days in a text in words: `1 May 2025 to 31 May 2025` of `2025-05-01 to 2025-05-31`."""
+    return _DAY.sub(lambda match: date_text(match[0]), text)
+
+
 def time_text(value: str) -> str:
     """Give a moment: `15 July 2025 at 9:30am`."""
     try:

@@ -47,6 +47,8 @@ def page(client: Client, path: str) -> str:
         ("/data/benefit-expenditure/editions/2023/versions/1/build", ">source.toml</a>"),
         ("/data/benefit-expenditure", 'href="/data/benefit-expenditure/versions">All versions, and what changed</a>'),
         ("/data", '<h2 class="govuk-heading-s"><a class="govuk-link" href="/data/benefit-caseloads">'),
+        ("/data/universal-credit-households", ">1 May 2025 to 31 May 2025</a>"),
+        ("/search?q=hartlepool", ">code E06000001 in Areas; Local authorities</span>"),
         ("/search?q=nowhere", "No name has all of these words."),
     ],
 )
