@@ -279,9 +279,10 @@ class Endpoint:
         )
 
     def _problem_page(self, error: RequestError) -> bytes:
-        title = "Page not found" if error.status == HTTPStatus.NOT_FOUND else error.status.phrase
+        named = {HTTPStatus.NOT_FOUND: "Page not found", HTTPStatus.GONE: "Withdrawn"}
+        title = named.get(error.status, error.status.phrase)
         crumbs = [{"text": "Home", "href": "/"}]
-        return render(self._settings, "problem.html", title=title, detail=error.detail, crumbs=crumbs)
+        return render(self._settings, "problem.html", title=title, detail=error.detail, ways=error.ways, crumbs=crumbs)
 
 
 def asset(path: str, coding: str) -> Response:

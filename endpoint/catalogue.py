@@ -58,6 +58,13 @@ def folder_of(serving: Serving, term: Term) -> FolderRecord | None:
     return next((one for one in folders if one.name == match[2] and (one.kind == CODE_LIST) == is_code_list), None)
 
 
+def folder_stating(serving: Serving, subject: NamedNode) -> FolderRecord | None:
+    """Find the folder in whose named graph a thing is described: a record or supplier has no dataset in its address."""
+    rows = serving.source.select(page_query("stated-in"), {"thing": subject})
+    graphs = {row["graph"].value for row in rows if isinstance(row["graph"], NamedNode)}
+    return next((one for one in serving.release.manifest.folders if one.graph in graphs), None)
+
+
 def datasets(serving: Serving) -> list[Listed]:
     """List the datasets, by title."""
     found = [folder for folder in serving.release.manifest.folders if folder.kind != CODE_LIST]

@@ -22,7 +22,7 @@ from endpoint.problems import not_found
 from endpoint.results import write_graph
 from endpoint.version_documents import counted, event_triples, moment, name_of, numbered_events
 from endpoint.versions import IMMUTABLE
-from endpoint.words import date_text
+from endpoint.words import date_text, time_text
 from loader.kept import CHANGES, PUBLISHED, RESTORED, history_beside, stream_triples
 from loader.uris import Uris
 from ontology.terms import PROV, RDF, TREE
@@ -68,6 +68,8 @@ class Entry:
     name: str
     title: str
     time: str
+    heading: str
+    """The title with the time of day: there may be several in a day."""
     date: str
     lines: tuple[Line, ...]
 
@@ -152,7 +154,11 @@ def _page(serving: Serving, settings: Settings, history: History, number: int | 
         alternates=alternates(path, RDF_FORMS),
         iri=node.value,
         lines=[
-            {"time": event.time, "line": _line(serving, history, event), "href": serving.site.document(member.value)}
+            {
+                "time": time_text(event.time),
+                "line": _line(serving, history, event),
+                "href": serving.site.document(member.value),
+            }
             for event, member in shown
         ],
         pages=[{"text": f"Page {page}", "href": f"/events/{page}"} for page in range(1, last + 1)],
@@ -202,8 +208,9 @@ def entries(serving: Serving, history: History) -> list[Entry]:
         name = name if met[name] == 1 else f"{name}-again-{met[name] - 1}"
         date = date_text(first.time[:10])
         title = f"Release of {date}" if first.release else f"Withdrawal of {date}"
+        heading = title.replace(date, time_text(events[-1].time))
         lines = tuple(_line(serving, history, event) for event in events)
-        found.append(Entry(uris.release(name).value, name, title, events[-1].time, date, lines))
+        found.append(Entry(uris.release(name).value, name, title, events[-1].time, heading, date, lines))
     return found[::-1]
 
 
@@ -216,7 +223,7 @@ def _line(serving: Serving, history: History, event: Event) -> Line:
     told = counted(json.loads(changes.read_text("utf-8"))) if known else []
     if not event.release:
         node = Uris(serving.site.base).withdrawn(NamedNode(version.iri))
-        text = f"{name_of(version)}: withdrawn, {event.reason}"
+        text = f"{name_of(version)}: withdrawn. {event.reason}"
         return Line(text, serving.site.document(node.value), node.value, ())
     mark = " (invented sample)" if version.is_sample else ""
     text = f"{name_of(version)}{mark}: {_WORDS[event.kind]}"

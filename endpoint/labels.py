@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 from pyoxigraph import Literal, NamedNode
 
 from endpoint.source import page_query
-from endpoint.words import literal_text, local_name, sentence
+from endpoint.words import is_number, literal_text, local_name, sentence
 from ontology.terms import DCT, FOAF, QB, RDF, RDFS, SDMX_ATTRIBUTE, SDMX_CODE, SKOS
 
 if TYPE_CHECKING:
@@ -120,10 +121,10 @@ class Labels:
                     codes[triple.subject].append(triple.object)
         used = {term for about in facts.values() for term in (*about.keys(), *about.values())}
         names = self._plain(used.union(*codes.values()))
-        return {node: self._in_words(about, codes[node], names) for node, about in facts.items()}
+        return {node: self._in_words(node, about, codes[node], names) for node, about in facts.items()}
 
     def _in_words(
-        self, about: Mapping[NamedNode, Term], codes: Iterable[Term], names: Mapping[NamedNode, str]
+        self, node: NamedNode, about: Mapping[NamedNode, Term], codes: Iterable[Term], names: Mapping[NamedNode, str]
     ) -> Observation:
         dataset = about.get(QB.dataSet)
         parts = self.structure(dataset) if isinstance(dataset, NamedNode) else ()
@@ -132,16 +133,36 @@ class Labels:
         if isinstance(measure, NamedNode) and (not what or sum(part.kind == "measure" for part in parts) > 1):
             what = f"{what}, {names[measure]}".removeprefix(", ")
         where = [
-            value_text(about[part.property], names)
-            for part in parts
-            if part.kind == "dimension" and part.property in about and part.property != QB.measureType
+            value_text(about[name], names) if isinstance(about[name], NamedNode) else _numbered(name, about, names)
+            for name in _distinguishing(node, about, parts)
         ]
+        where = [text for text in where if not any(text != other and text in other for other in where)]
         figure = about.get(measure) if isinstance(measure, NamedNode) else None
         unit = about.get(SDMX_ATTRIBUTE.unitMeasure)
         of_what = names.get(unit) if isinstance(unit, NamedNode) else None
         title = ", ".join(filter(None, [what, *where])) or "Observation"
         absence = absence_text(codes, names) if figure is None else ""
         return Observation(title, figure_text(figure, of_what), absence)
+
+
+def _distinguishing(node: NamedNode, about: Mapping[NamedNode, Term], parts: Iterable[Component]) -> list[NamedNode]:
+    """Give the dimensions whose values are in the address of an observation; all of them, if it does not say which."""
+    dimensions = [part.property for part in parts if part.kind == "dimension" and part.property != QB.measureType]
+    dimensions = [name for name in dimensions if name in about]
+    said = {unquote(text) for text in node.value.rpartition("/obs/")[2].rpartition("@")[0].split("/")}
+    found = [name for name in dimensions if _written(about[name]) in said]
+    return found if len(found) >= len(said) else dimensions
+
+
+def _written(term: Term) -> str:
+    return _last(term) if isinstance(term, NamedNode) else term.value if isinstance(term, Literal) else ""
+
+
+def _numbered(name: NamedNode, about: Mapping[NamedNode, Term], names: Mapping[NamedNode, str]) -> str:
+    """Give a value that is no code: a number alone would not say of what it is."""
+    term = about[name]
+    text = value_text(term, names)
+    return f"{_lower(names[name])} {text}" if isinstance(term, Literal) and is_number(term) else text
 
 
 def figure_text(figure: Term | None, unit: str | None) -> str:

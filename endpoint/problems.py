@@ -27,12 +27,15 @@ class RequestError(DwpldError):
         detail: str,
         headers: Mapping[str, str] | None = None,
         members: Mapping[str, str | int] | None = None,
+        ways: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
         self.members = dict(members or {})
         """What the problem document says besides: `line` and `column` of a mistake, and a `hint`."""
+        self.ways = ways
+        """Where its page leads on to: text and path."""
         super().__init__(f"{status.value} {detail}")
 
 

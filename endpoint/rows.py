@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from pyoxigraph import NamedNode
 
-_VARIABLE: Final = re.compile(r"\{(\+?)([A-Za-z0-9_.%]+)\}")
-_RESERVED: Final = ":/?#[]@!$&'()*+,;=%"
+VARIABLE: Final = re.compile(r"\{(\+?)([A-Za-z0-9_.%]+)\}")
+RESERVED: Final = ":/?#[]@!$&'()*+,;=%"
 
 
 def row_subjects(table: Path, metadata: Path, address: str, start: int, count: int) -> list[NamedNode] | None:
@@ -37,9 +37,9 @@ def row_subjects(table: Path, metadata: Path, address: str, start: int, count: i
         names = [column["name"] for column in schema["columns"] if not column.get("virtual")]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if not isinstance(about, str) or "{" in _VARIABLE.sub("", about):
+    if not isinstance(about, str) or "{" in VARIABLE.sub("", about):
         return None
-    if not {name for _, name in _VARIABLE.findall(about)} <= set(names):
+    if not {name for _, name in VARIABLE.findall(about)} <= set(names):
         return None
     found = [node(urljoin(address, expand(about, cells))) for cells in _cells(table, names, start, count)]
     return [subject for subject in found if subject is not None]
@@ -55,6 +55,6 @@ def expand(template: str, cells: Mapping[str, str]) -> str:
     """Expand the simple and reserved variables of a URI template (RFC 6570 §3.2.2, §3.2.3)."""
 
     def value(match: re.Match[str]) -> str:
-        return quote(cells.get(match[2], ""), safe=_RESERVED if match[1] else "")
+        return quote(cells.get(match[2], ""), safe=RESERVED if match[1] else "")
 
-    return _VARIABLE.sub(value, template)
+    return VARIABLE.sub(value, template)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode
@@ -17,7 +18,7 @@ from endpoint.problems import bad_request
 from endpoint.resources import page_number
 from endpoint.source import page_query
 from endpoint.views import Pages
-from ontology.terms import RDF
+from ontology.terms import RDF, SKOS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -50,6 +51,10 @@ class Hit:
     iri: str
     kinds: list[str]
     """Its classes in words."""
+    code: str
+    """Its notation, if it is a code."""
+    lists: list[str]
+    """Code lists that it is in."""
 
 
 def index_names(serving: Serving) -> tuple[Named, ...]:
@@ -99,11 +104,25 @@ def search(request: Request, serving: Serving, settings: Settings) -> Response:
 def _hits(serving: Serving, found: list[str]) -> list[Hit]:
     nodes = [NamedNode(iri) for iri in found]
     kinds: dict[NamedNode, list[NamedNode]] = {node: [] for node in nodes}
-    for triple in serving.source.about(nodes, RDF.type):
-        if isinstance(triple.subject, NamedNode) and isinstance(triple.object, NamedNode):
-            kinds[triple.subject].append(triple.object)
-    reader = Reader(serving, [*nodes, *(kind for some in kinds.values() for kind in some)])
-    return [Hit(reader.show(node), node.value, sorted(map(reader.name, kinds[node]))) for node in nodes]
+    lists: dict[NamedNode, list[NamedNode]] = {node: [] for node in nodes}
+    codes: dict[NamedNode, str] = {}
+    for triple in serving.source.about(nodes, RDF.type, SKOS.inScheme, SKOS.notation):
+        subject, value = triple.subject, triple.object
+        if isinstance(subject, NamedNode) and isinstance(value, NamedNode):
+            (kinds if triple.predicate == RDF.type else lists)[subject].append(value)
+        elif isinstance(subject, NamedNode) and isinstance(value, Literal):
+            codes[subject] = value.value
+    reader = Reader(serving, [*nodes, *chain.from_iterable([*kinds.values(), *lists.values()])])
+    return [
+        Hit(
+            reader.show(node),
+            node.value,
+            sorted(map(reader.name, kinds[node])),
+            codes.get(node, ""),
+            sorted(map(reader.name, lists[node])),
+        )
+        for node in nodes
+    ]
 
 
 def _page(serving: Serving, settings: Settings, text: str, total: int, hits: list[Hit], pages: Pages) -> bytes:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from endpoint.serving import Serving
+    from endpoint.source import Term
     from loader.kept import Event, History, KeptVersion
 
 IANA: Final = "https://www.iana.org/assignments/media-types/"
@@ -175,6 +176,7 @@ def version_document(kept: Kept) -> Document:
     context: dict[str, object] = {
         "dataset": {"text": version.title, "href": kept.path(dataset.value)},
         "version": version,
+        "above": [_crumb(kept)],
         "published": date_text(version.published[:10]),
         "is_current": any(folder.graph == version.iri for folder in kept.serving.release.manifest.folders),
         "files": [{"name": file.name, "title": file.title, "href": _below(kept, file.name)} for file in files],
@@ -185,6 +187,10 @@ def version_document(kept: Kept) -> Document:
         "is_sample": version.is_sample,
     }
     return Document(node, name_of(version), "version.html", tuple(found), context, tuple(_version_links(kept, after)))
+
+
+def _crumb(kept: Kept) -> Crumb:
+    return Crumb(kept.version.title, kept.path(kept.uris.dataset(kept.version.dataset).value))
 
 
 def _below(kept: Kept, name: str) -> str:
@@ -264,6 +270,7 @@ def changes_document(kept: Kept) -> Document:
         "version": _shown(kept, kept.version.iri),
         "before": _shown(kept, kept.version.previous),
         "counted": counted(changes),
+        "above": [_crumb(kept), Crumb(name_of(kept.version), kept.path(kept.version.iri))],
         "groups": _groups(kept, listed),
         "is_sample": kept.version.is_sample,
     }
@@ -272,10 +279,12 @@ def changes_document(kept: Kept) -> Document:
 
 def _groups(kept: Kept, listed: list[dict[str, object]]) -> list[dict[str, object]]:
     """Group changes by what was done, corrections first, with names for everything."""
-    terms: list[NamedNode] = []
+    terms: list[Term] = []
     for change in listed:
         terms.append(NamedNode(str(change["thing"])))
-        terms += [NamedNode(str(one["property"])) for one in _differences(change)]
+        for one in _differences(change):
+            terms.append(NamedNode(str(one["property"])))
+            terms += [_term(text) for text in (one["before"], one["after"]) if text is not None]
     reader = Reader(kept.serving, terms)
     groups = []
     for kind in ("revised", "added", "removed"):
@@ -300,21 +309,22 @@ def _row(kept: Kept, change: dict[str, object], reader: Reader) -> dict[str, obj
         "differences": [
             {
                 "name": reader.name(NamedNode(str(one["property"]))),
-                "before": _plain(one["before"]),
-                "after": _plain(one["after"]),
+                "before": _plain(reader, one["before"]),
+                "after": _plain(reader, one["after"]),
             }
             for one in _differences(change)
         ],
     }
 
 
-def _plain(text: str | None) -> str:
+def _plain(reader: Reader, text: str | None) -> str:
     """Give a term in N-Triples as people read it."""
-    if text is None:
-        return "nothing"
-    quad = next(parse(f"<x:s> <x:p> {text} .".encode(), format=RdfFormat.N_TRIPLES))
-    value = quad.object
-    return value.value if isinstance(value, (NamedNode, Literal)) else str(value)
+    return "nothing" if text is None else reader.name(_term(text))
+
+
+def _term(text: str) -> Term:
+    found: Term = next(parse(f"<x:s> <x:p> {text} .".encode(), format=RdfFormat.N_TRIPLES)).object
+    return found
 
 
 def thing_document(kept: Kept, node: NamedNode, found: tuple[Triple, ...]) -> Document:
@@ -326,7 +336,9 @@ def thing_document(kept: Kept, node: NamedNode, found: tuple[Triple, ...]) -> Do
     own = [triple for triple in found if triple.predicate != RDFS.label]
     rows = [{"name": reader.show(triple.predicate), "values": [reader.show(triple.object)]} for triple in own]
     crumb = Crumb(name_of(kept.version), kept.path(kept.version.iri))
-    return Document(node, title, "thing.html", found, {"rows": rows, "above": [crumb], "types": [], "incoming": []})
+    return Document(
+        node, title, "thing.html", found, {"rows": rows, "above": [_crumb(kept), crumb], "types": [], "incoming": []}
+    )
 
 
 def list_document(serving: Serving, history: History, dataset: str) -> Document | None:
@@ -358,6 +370,7 @@ def list_document(serving: Serving, history: History, dataset: str) -> Document 
                 "changes": changes,
                 "changes_href": serving.site.document(uris.version_changes(iri).value),
                 "withdrawn": event,
+                "withdrawn_on": date_text(event.time[:10]) if event is not None else None,
                 "is_current": current is not None and current.iri == version.iri,
             }
         )

@@ -29,11 +29,13 @@ from endpoint.version_documents import (
     event_triples,
     is_about,
     list_document,
+    name_of,
     numbered_events,
     read_triples,
     thing_document,
     version_document,
 )
+from endpoint.words import date_text
 from loader.dumps import compressed, parquet, quads, triples
 from loader.kept import CHANGE_TRIPLES, DESCRIBED, history_beside
 from loader.uris import Uris
@@ -96,10 +98,12 @@ def _split(part: str, ending: str) -> tuple[str, str | None]:
 
 def gone(kept: Kept, event: Event) -> RequestError:
     """Say that a version was withdrawn, and why."""
-    detail = f"{kept.version.iri} was withdrawn on {event.time[:10]}: {event.reason}"
-    where = link(kept.path(kept.uris.withdrawn(kept.node).value), rel="describedby")
-    history = link(kept.path(kept.uris.versions(kept.version.dataset).value), rel="version-history")
-    return RequestError(HTTPStatus.GONE, detail, {"Link": f"{where}, {history}"})
+    detail = f"{name_of(kept.version)} was withdrawn on {date_text(event.time[:10])}: {event.reason}"
+    tombstone = kept.path(kept.uris.withdrawn(kept.node).value)
+    versions = kept.path(kept.uris.versions(kept.version.dataset).value)
+    links = f"{link(tombstone, rel='describedby')}, {link(versions, rel='version-history')}"
+    ways = (("About this withdrawal", tombstone), (f"All versions of {kept.version.title}", versions))
+    return RequestError(HTTPStatus.GONE, detail, {"Link": links}, None, ways)
 
 
 def _document(kept: Kept, part: str) -> Document | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode
 
-from endpoint.catalogue import edition_text, examples_of, folder_of
+from endpoint.catalogue import edition_text, examples_of, folder_of, folder_stating
 from endpoint.dumps import dump_links
 from endpoint.labels import LABELS, STATUSES, absence_text, triples_terms
 from endpoint.pages import Crumb, Reader, Shown
@@ -17,6 +17,8 @@ from endpoint.quality import files_of, quality_context, report_path
 from endpoint.rows import row_subjects
 from endpoint.schema_org import structured_data
 from endpoint.source import page_query
+from endpoint.words import days_text
+from loader.kept import history_beside
 from ontology.terms import ADMS, DCAT, DCT, DQV, PROV, QB, RDF, RDFS, SKOS
 
 if TYPE_CHECKING:
@@ -50,7 +52,11 @@ INVERSE: Final = {
     RDF.type: "Things of this class",
     RDFS.isDefinedBy: "Terms defined here",
     DCAT.dataset: "Catalogues with this dataset",
+    DCAT.inSeries: "Datasets in this series",
+    PROV.wasGeneratedBy: "Made by this",
 }
+SAID_TWICE: Final = frozenset({QB.dimension, QB.measure, QB.attribute})
+"""Properties of components that say what `qb:componentProperty` says too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +159,15 @@ def thing_view(serving: Serving, description: Description) -> View:
         "types": [reader.show(term) for term in sorted(description.types, key=reader.name)],
         "lead": next(filter(None, map(description.text, (DCT.description, SKOS.definition, RDFS.comment))), None),
         "rows": property_rows(reader, description.triples, TITLES, description),
-        "incoming": incoming_groups(reader, description),
+        "incoming": incoming_groups(serving, reader, description),
         "pages": Pages(description.page, description.has_more),
         "is_sample": _is_sample(serving, description),
         "has_document": "/id/" in description.subject.value,
     }
-    return View("thing.html", reader.name(description.subject), _crumbs(serving, description, reader), context)
+    title = reader.name(description.subject)
+    if DCAT.Catalog in description.types:
+        title = f"Catalogue of {title}"  # which is the name of the site
+    return View("thing.html", title, _crumbs(serving, description, reader), context)
 
 
 def property_rows(
@@ -182,17 +191,38 @@ def _row(reader: Reader, predicate: NamedNode, values: Sequence[Term]) -> Row:
     return Row(reader.show(predicate), shown, max(len(values) - VALUES_SHOWN, 0))
 
 
-def incoming_groups(reader: Reader, description: Description) -> list[Group]:
+def incoming_groups(serving: Serving, reader: Reader, description: Description) -> list[Group]:
     """Group what points at a thing by the way it does."""
     grouped: dict[NamedNode, list[Term]] = {}
     for triple in description.incoming:
         grouped.setdefault(triple.predicate, []).append(triple.subject)
+    if QB.componentProperty in grouped:
+        grouped = {predicate: things for predicate, things in grouped.items() if predicate not in SAID_TWICE}
     return [
-        Group(
-            INVERSE.get(predicate) or f"“{reader.name(predicate)}” of",
-            [reader.show(term) for term in sorted(things, key=reader.name)],
-        )
+        Group(_inverse(reader, predicate, things), _told_apart(serving, reader, sorted(things, key=reader.name)))
         for predicate, things in sorted(grouped.items(), key=lambda entry: reader.name(entry[0]))
+    ]
+
+
+def _inverse(reader: Reader, predicate: NamedNode, things: Iterable[Term]) -> str:
+    """Name things that point at a thing in one way: observations by the component that they share."""
+    name = reader.name(predicate)
+    if predicate not in INVERSE and all("/obs/" in str(thing) for thing in things):
+        return f"Observations with this {name[:1].lower()}{name[1:]}"
+    return INVERSE.get(predicate) or f"“{name}” of"
+
+
+def _told_apart(serving: Serving, reader: Reader, things: Sequence[Term]) -> list[Shown]:
+    """Show things; those of one name with the dataset that they belong to."""
+    shown = [reader.show(thing) for thing in things]
+    names = [one.text for one in shown]
+    folders = [
+        folder_of(serving, thing) if names.count(one.text) > 1 else None
+        for thing, one in zip(things, shown, strict=True)
+    ]
+    return [
+        replace(one, text=f"{one.text}: {folder.title}") if folder is not None else one
+        for one, folder in zip(shown, folders, strict=True)
     ]
 
 
@@ -205,7 +235,7 @@ def _crumbs(serving: Serving, description: Description, reader: Reader) -> list[
             whole = min(wholes, key=lambda term: len(term.value))
             listed = Crumb("Code lists", "/#code-lists") if predicate == SKOS.inScheme else Crumb("Datasets", "/data")
             return [home, listed, Crumb(reader.name(whole), reader.href(whole))]
-    folder = folder_of(serving, description.subject)
+    folder = folder_of(serving, description.subject) or folder_stating(serving, description.subject)
     if folder is not None and folder.kind != "code-list":
         return [home, Crumb("Datasets", "/data"), Crumb(folder.title, f"/data/{folder.name}")]
     return [home]
@@ -233,7 +263,7 @@ def observation_view(serving: Serving, description: Description) -> View:
         "dataset": reader.show(dataset) if dataset is not None else None,
         "rows": rows + rest,
         "measures": [reader.show(term) for term in measures],
-        "incoming": incoming_groups(reader, description),
+        "incoming": incoming_groups(serving, reader, description),
         "pages": Pages(description.page, description.has_more),
         "is_sample": _is_sample(serving, description),
     }
@@ -282,7 +312,6 @@ def _facts(serving: Serving, description: Description, reader: Reader, folder: F
             ("Published on", DCT.issued),
             ("Frequency", DCT.accrualPeriodicity),
             ("Series", DCAT.inSeries),
-            ("Period covered", DCT.temporal),
             ("Area covered", DCT.spatial),
             ("Contact", DCAT.contactPoint),
             ("Where it comes from", DCAT.landingPage),
@@ -290,10 +319,16 @@ def _facts(serving: Serving, description: Description, reader: Reader, folder: F
             ("Keywords", DCAT.keyword),
         )
     ]
+    days = [reader.show(term) for term in description.values(DCT.temporal)]
+    rows.insert(5, Row(Shown("Period covered"), [replace(one, text=days_text(one.text)) for one in days]))
     if folder is not None:
         edition = re.search("/editions/([^/]+)/", folder.graph)
         graph = serving.site.document(folder.graph)
         rows.insert(2, Row(Shown("Edition"), [Shown(edition_text(edition[1]), graph)] if edition else []))
+        if history_beside(serving.release).of(folder.name):
+            rows.insert(
+                3, Row(Shown("Versions"), [Shown("All versions, and what changed", f"/data/{folder.name}/versions")])
+            )
         rows.append(Row(Shown("Observations" if folder.kind == "cube" else "Records"), [Shown(f"{folder.rows:,}")]))
         rows.append(Row(Shown("Statements"), [Shown(f"{folder.quads:,} triples")]))
     return [row for row in rows if row.values]

@@ -51,6 +51,7 @@ _DAY: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _MONTH: Final = re.compile(r"(\d{4})-(\d\d)")
 _QUARTER: Final = re.compile(r"(\d{4})-Q([1-4])")
 _YEARS: Final = re.compile(r"(\d{4})-(\d{4})")
+_FILE: Final = re.compile(r"[\w-]+(\.[\w-]+)+")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -97,6 +98,11 @@ def date_text(value: str) -> str:
     return value
 
 
+def days_text(text: str) -> str:
+    """Write the days in a text in words: `1 May 2025 to 31 May 2025` of `2025-05-01 to 2025-05-31`."""
+    return _DAY.sub(lambda match: date_text(match[0]), text)
+
+
 def time_text(value: str) -> str:
     """Give a moment: `15 July 2025 at 9:30am`."""
     try:
@@ -130,7 +136,9 @@ def local_name(iri: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Begin with a capital letter, as labels of vocabularies often do not."""
+    """Begin with a capital letter, as labels of vocabularies often do not; names of files stay as they are."""
+    if _FILE.fullmatch(text):
+        return text
     return text[:1].upper() + text[1:]
 
 

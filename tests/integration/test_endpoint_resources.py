@@ -320,3 +320,11 @@ def test_pages_say_where_what_they_show_comes_from(client: Client, path: str) ->
     if "family-type" not in path:
         assert 'href="/data/households/editions/2025-05/versions/1"' in text
         assert 'href="/data/households/households.csv-metadata.json"' in text
+    row = '<a class="govuk-link" href="/data/households/households.csv#row=2">row 2</a> of'
+    assert (row in text) == (path == OBSERVATION)
+
+
+def test_the_named_graph_says_where_a_thing_without_a_dataset_comes_from(client: Client) -> None:
+    text = get(client, "/doc/organisation/office", BROWSER).text
+    assert 'href="/data/made-up/editions/2025/versions/1">Made-up records, edition 2025</a>' in text
+    assert '<a class="govuk-breadcrumbs__link" href="/data/made-up">' in text
