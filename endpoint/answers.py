@@ -21,7 +21,7 @@ from endpoint.media import HTML, PROBLEM, TEXT, by_name, negotiate
 from endpoint.problems import bad_request, not_acceptable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from starlette.requests import Request
 
@@ -34,7 +34,7 @@ MAX_AGE_S: Final = 300
 """How long a cache may answer by itself: a new release is seen within five minutes."""
 
 
-def choose_form(request: Request, offered: Sequence[Form]) -> Form:
+def choose_form(request: Request, offered: tuple[Form, ...]) -> Form:
     """Choose the form of an answer: `?format=` or `?output=` if given, else what the Accept header likes best.
 
     Raises RequestError if there is none: 400 for an unknown name, 406 for a header nothing fits.
