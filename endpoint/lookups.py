@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from endpoint.source import Answer
 
 MOST_ROWS: Final = 100
-"""Most rows that are written in the event loop: that takes half a millisecond."""
+"""Most rows that are read and written in the event loop: 45 take half a millisecond of a busy processor."""
 
 
 def look_up(job: Job, serving: Serving) -> Reply | None:
