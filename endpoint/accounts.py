@@ -31,6 +31,8 @@ class Source(StrEnum):
     SHARED = "shared"
     """From a worker that was at an equal query."""
     KEPT = "kept"
+    SERVER = "server"
+    """From the server itself, without a worker."""
 
 
 class Outcome(StrEnum):

@@ -12,6 +12,7 @@ import ipaddress
 from collections import Counter, deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -173,6 +174,7 @@ class Admission:
                 turn.set_result(None)
 
 
+@lru_cache(maxsize=1_024)
 def client_of(host: str | None) -> str:
     """Tell clients apart by their address; all of one IPv6 network are one."""
     try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from endpoint.accounts import Source
 from endpoint.jobs import TOO_MUCH_MEMORY
 from endpoint.kept import Answer, Kept
+from endpoint.lookups import look_up
 from endpoint.problems import RequestError
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ class Answering:
                 if (kept := self.kept.get(serving, key)) is not None:
                     course.source = Source.KEPT
                     return kept
+                if (reply := look_up(job, serving)) is not None:
+                    course.source = Source.SERVER
+                    return self._keep(Answer(serving, reply, key))
                 if (running := self._running(key)) is not None:
                     course.source = Source.SHARED
                     return await running.landed()
@@ -90,6 +94,10 @@ class Answering:
                 return await self._fly(course, client, job, key, start)
             except JoinedError:
                 continue
+
+    def _keep(self, answer: Answer) -> Answer:
+        self.kept.keep(answer)
+        return answer
 
     def _running(self, key: Hashable) -> Flight | None:
         found = self._flights.get(key)
@@ -111,9 +119,7 @@ class Answering:
             finally:
                 if key is not None and self._flights.get(key) is flight:
                     del self._flights[key]
-            answer = Answer(serving, reply, key)
-            self.kept.keep(answer)
-            return answer
+            return self._keep(Answer(serving, reply, key))
 
         flight.task = asyncio.ensure_future(make())
         flight.task.add_done_callback(lambda task: task.cancelled() or task.exception())  # it may be that nobody asks

@@ -21,7 +21,7 @@ from endpoint.media import HTML, PROBLEM, TEXT, by_name, negotiate
 from endpoint.problems import bad_request, not_acceptable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from starlette.requests import Request
 
@@ -33,13 +33,18 @@ READ_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 MAX_AGE_S: Final = 300
 """How long a cache may answer by itself: a new release is seen within five minutes."""
 
+_MAY_NAME_FORM: Final = re.compile(rb"(?:^|&)(?:format|output|[^=&]*%[^=&]*)(?:=|&|$)")
+"""Parameters that are worth taking apart to find the form: a name with an escape may be any."""
 
-def choose_form(request: Request, offered: Sequence[Form]) -> Form:
+
+def choose_form(request: Request, offered: tuple[Form, ...]) -> Form:
     """Choose the form of an answer: `?format=` or `?output=` if given, else what the Accept header likes best.
 
     Raises RequestError if there is none: 400 for an unknown name, 406 for a header nothing fits.
     """
-    named = request.query_params.get("format") or request.query_params.get("output")
+    named = ""
+    if _MAY_NAME_FORM.search(request.scope.get("query_string", b"")):
+        named = request.query_params.get("format") or request.query_params.get("output") or ""
     if named:
         form = by_name(named, offered)
         if form is None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import request_response
@@ -75,13 +74,13 @@ EXPOSED: Final = (
     CUT_HEADER,
     HINT_HEADER,
 )
-HEADERS: Final = {
-    "Content-Security-Policy": POLICY + "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": ", ".join(EXPOSED),
-}
+HEADERS: Final = (
+    (b"content-security-policy", f"{POLICY}frame-ancestors 'none'".encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", ", ".join(EXPOSED).encode()),
+)
 PREFLIGHT: Final = {
     "Access-Control-Allow-Headers": "Accept, Content-Type, If-None-Match",
     "Access-Control-Max-Age": "86400",
@@ -108,9 +107,9 @@ class Common:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                present = {name for name, _ in message["headers"]}
+                missing = [header for header in HEADERS if header[0] not in present]
+                message = {**message, "headers": [*message["headers"], *missing]}
             elif scope["method"] == "HEAD" and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -196,11 +195,11 @@ class Endpoint:
             return await run_in_threadpool(problem, request, error, page)
 
     async def _route(self, request: Request) -> Response:
-        path = request.url.path
-        if path == SPARQL:
+        if request.scope["path"] == SPARQL:  # before its address is put together again
             if request.method not in SPARQL_METHODS:
                 raise refused_method(request.method)
             return await sparql(request, self._shelf, self._settings, self._answering)
+        path = request.url.path
         if request.method not in READ_METHODS:
             detail = f"{request.method} is not allowed: this site can only be read"
             raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(READ_METHODS)})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from endpoint.bounded import Limit, write_bounded
 from endpoint.federation import Federated, Federation
 from endpoint.jobs import Reply
+from endpoint.lookups import answer_at_once
 from endpoint.media import HTML, by_name
 from endpoint.mistakes import syntax_error
 from endpoint.near_names import header, hint
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from endpoint.jobs import Job
     from endpoint.serving import Serving
     from endpoint.settings import Settings
-    from endpoint.source import Dataset, Explained, Scope
+    from endpoint.source import Answer, Dataset, Explained, Scope
 
 _UNKNOWN_FUNCTION: Final = re.compile(r"The custom function (<.*>) is not supported")
 
@@ -41,7 +42,7 @@ def produce(job: Job, serving: Serving, settings: Settings) -> Reply:
     forms = forms_of_query(job.analysis.form)
     form = by_name(job.suffix, (*forms, HTML))
     assert form is not None, "the server chose it"
-    found = understood(serving.source.answer, plain, serving.site.base)
+    found = understood(partial(asked, plain, serving), plain, serving.site.base)
     if form == HTML:
         written = result_page(found, serving, settings, job)
     else:
@@ -49,6 +50,12 @@ def produce(job: Job, serving: Serving, settings: Settings) -> Reply:
         written = write_bounded(found, form, job.analysis.variables, serving.prefixes, limit)
     said = header(hint(job.text, serving)) if written.is_empty else {}
     return Reply(HTTPStatus.OK, written.body, written.is_cut, headers=said)
+
+
+def asked(job: Job, serving: Serving, query: str, scope: Dataset | Scope) -> Answer:
+    """Ask a query, in the shortest way there is."""
+    found = answer_at_once(job, serving)
+    return found if found is not None else serving.source.answer(query, scope)
 
 
 def without_calls(job: Job, serving: Serving, settings: Settings) -> Federated:

@@ -15,7 +15,6 @@ from typing import Final
 from pyoxigraph import NamedNode
 
 from endpoint.guard import Analysis
-from endpoint.media import HTML
 from endpoint.source import Dataset, Scope
 
 LENGTHS: Final = struct.Struct("!IQ")
@@ -40,7 +39,7 @@ class Job:
     suffix: str
     """The form its answer takes."""
     address: str = ""
-    """Address of the query service, as the client reached it."""
+    """Address of the query service, as the client reached it, for a page."""
     is_explained: bool = False
 
     @property
@@ -51,7 +50,7 @@ class Job:
     @property
     def key(self) -> tuple[object, ...]:
         """Tell its answer from others out of the same release."""
-        return self.text, self.scope, self.suffix, self.address if self.suffix == HTML.suffix else ""
+        return self.text, self.scope, self.suffix, self.address
 
     def header(self) -> Header:
         """Give it as JSON can hold it."""
@@ -98,6 +97,8 @@ class Reply:
     """What a problem document says besides `detail`."""
     is_spent: bool = False
     """True if the worker is to be replaced: it holds much of the memory it may have."""
+    spent_s: float = 0.0
+    """Processors' time that the worker has had, since it began."""
 
     def message(self) -> bytes:
         """Write it."""
@@ -108,6 +109,7 @@ class Reply:
             "headers": self.headers,
             "members": self.members,
             "is_spent": self.is_spent,
+            "spent_s": self.spent_s,
         }
         return message(header, self.body)
 
@@ -118,9 +120,8 @@ class Reply:
         assert isinstance(headers, dict), "a worker wrote it"
         assert isinstance(members, dict), "a worker wrote it"
         status = HTTPStatus(int(str(header["status"])))
-        return cls(
-            status, body, bool(header["is_cut"]), str(header["detail"]), headers, members, bool(header["is_spent"])
-        )
+        is_cut, is_spent, spent_s = bool(header["is_cut"]), bool(header["is_spent"]), float(str(header["spent_s"]))
+        return cls(status, body, is_cut, str(header["detail"]), headers, members, is_spent, spent_s)
 
 
 def message(header: Header, body: bytes = b"") -> bytes:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+USUAL_CHARS: Final = 256
+"""Longest Accept header for which it is remembered what was chosen: few different ones are in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +58,23 @@ ASSET_TYPES: Final = {
 """Content types of the files that pages use, by the ends of their names."""
 
 
-def negotiate(accept: str | None, offered: Sequence[Form]) -> Form | None:
+def negotiate(accept: str | None, offered: tuple[Form, ...]) -> Form | None:
     """Choose the form a client likes best; None if it accepts none of them.
 
     `offered` is in our own order of preference, which decides between forms the client likes equally. A form is worth
     the quality of the most specific range that names it. No header at all accepts everything.
     """
+    return (_chosen if len(accept or "") > USUAL_CHARS else _remembered)(accept, offered)
+
+
+def _chosen(accept: str | None, offered: tuple[Form, ...]) -> Form | None:
     ranges = qualities(accept) if accept and accept.strip() else {"*/*": 1.0}
     worth = [(_quality(form, ranges), -place) for place, form in enumerate(offered)]
     best, place = max(worth)
     return offered[-place] if best > 0 else None
+
+
+_remembered: Final = lru_cache(maxsize=512)(_chosen)
 
 
 def by_name(name: str, offered: Sequence[Form]) -> Form | None:

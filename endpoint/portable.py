@@ -63,7 +63,7 @@ def portable(text: str, base_iri: str) -> Portable:
     prologue, tokens = _split(list(tokenise(text)))
     resolved = _resolved(prologue, tokens, base_iri)
     spaced = [
-        replace(token, text=resolved.get(token.text, token.text) if token.kind in _NODES else token.text, start=gap)
+        token._replace(text=resolved.get(token.text, token.text) if token.kind in _NODES else token.text, start=gap)
         for token, gap in zip(tokens, _gaps(tokens), strict=True)
     ]
     kept, default, named = _dataset(spaced)
@@ -140,11 +140,11 @@ def limited(query: Portable, rows: int) -> Portable:
     tokens = list(query.tokens)
     if (place := words.get("LIMIT")) is not None:
         number = tokens[place + 1]
-        tokens[place + 1] = replace(number, text=str(min(int(number.text), rows)))
+        tokens[place + 1] = number._replace(text=str(min(int(number.text), rows)))
     else:
         end = words.get("VALUES", len(tokens))
         tokens[end:end] = [Token("word", "LIMIT", 1), Token("number", str(rows), 1)]
-        tokens[end + 2 : end + 3] = [replace(token, start=1) for token in tokens[end + 2 : end + 3]]
+        tokens[end + 2 : end + 3] = [token._replace(start=1) for token in tokens[end + 2 : end + 3]]
     return replace(query, tokens=tuple(tokens))
 
 
@@ -165,7 +165,7 @@ def bound(query: Portable, bindings: Mapping[str, Term]) -> Portable:
     first = next(place for place, token in enumerate(query.tokens) if token.text == "{")
     terms = {f"?{name}": str(term) for name, term in bindings.items()}
     tokens = [
-        replace(token, text=terms.get(token.text, token.text)) if token.kind == "variable" else token
+        token._replace(text=terms.get(token.text, token.text)) if token.kind == "variable" else token
         for place, token in enumerate(query.tokens)
         if place > first or token.text not in terms
     ]

@@ -122,6 +122,9 @@ class RemoteSource:
         self._check_held()
         return found
 
+    def look_up(self, query: str, form: str, subject: NamedNode | None) -> None:
+        """Give nothing: what takes a store elsewhere how long is not known."""
+
     def explain(self, query: str, scope: Dataset | Scope) -> Explained:
         """Tell what the store is asked."""
         wanted = self._wanted(query)

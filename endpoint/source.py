@@ -64,6 +64,13 @@ class QuadSource(Protocol):
         """Tell how a query of a client is answered."""
         ...
 
+    def look_up(self, query: str, form: str, subject: NamedNode | None) -> Answer | None:
+        """Answer a query of this form that is about one subject or nothing (endpoint.subjects), in all graphs, at once.
+
+        None if not all that is said of the subject is in a graph store in this process.
+        """
+        ...
+
     def select(self, query: str, bindings: Mapping[str, Term], limit: int | None = None) -> Iterator[dict[str, Term]]:
         """Give the rows of one of our own SELECT queries, as they are found, or the first so many of them.
 
@@ -111,6 +118,10 @@ class StoreSource:
             return self._store.query(query, base_iri=self._base_iri, default_graph=default, named_graphs=named)
         is_union = scope is Scope.UNION  # told so, the engine would pass over FROM
         return self._store.query(query, base_iri=self._base_iri, use_default_graph_as_union=is_union)
+
+    def look_up(self, query: str, form: str, subject: NamedNode | None) -> Answer:  # noqa: ARG002 (nothing is elsewhere)
+        """Answer a query that is about one subject."""
+        return self.answer(query, Scope.UNION)
 
     def explain(self, query: str, scope: Dataset | Scope) -> Explained:
         """Tell that the store answers the query as it is."""

@@ -226,7 +226,8 @@ async def run(request: Request, shelf: Shelf, settings: Settings, answering: Ans
     tag = entity_tag(await shelf.latest(), form, key) if has_tag else None
     if tag is not None and is_current(request, tag):
         return answer(request, form, tag, links, bytes)
-    job = Job(query.text, query.scope, query.analysis, form.suffix, address_of(request))
+    address = address_of(request) if form == HTML else ""
+    job = Job(query.text, query.scope, query.analysis, form.suffix, address)
     found = await answering.answer(course, client, job)
     tag = entity_tag(found.serving, form, key) if has_tag else None
     body = found.reply.body

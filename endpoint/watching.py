@@ -47,7 +47,9 @@ class Watching:
         course = begin(scope)
         shape = shape_of(scope)
         try:
-            shortcut = self._kept.shortcut(await self._shelf.latest(), shape) if shape is not None else None
+            shortcut = None
+            if shape is not None and self._kept.known(shape) is not None:
+                shortcut = self._kept.shortcut(await self._shelf.latest(), shape)
             if shortcut is not None:
                 await self._answer_again(scope, send, course, shortcut)
             else:

@@ -20,7 +20,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -175,10 +177,17 @@ class Room:
 def answer_all(channel: socket.socket, serving: Serving, settings: Settings, room: Room) -> None:
     """Answer one query after the other, in the one thread whose stack is deep enough for any."""
     room.count_as_opened()
-    channel.sendall(message({"pid": os.getpid()}))
+    with suppress(ConnectionError):  # the server is gone
+        answer_each(channel, serving, settings, room)
+
+
+def answer_each(channel: socket.socket, serving: Serving, settings: Settings, room: Room) -> None:
+    """Answer until the server closes the socket."""
+    channel.sendall(message({"pid": os.getpid(), "spent_s": time.process_time()}))
     while (header := receive(channel)) is not None:
         reply = answer(Job.of(header), serving, settings)
-        channel.sendall(replace(reply, is_spent=reply.is_spent or room.is_grown).message())
+        is_spent = reply.is_spent or room.is_grown
+        channel.sendall(replace(reply, is_spent=is_spent, spent_s=time.process_time()).message())
 
 
 def answer(job: Job, serving: Serving, settings: Settings) -> Reply:

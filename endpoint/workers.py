@@ -18,21 +18,22 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from endpoint.admission import Admission, Bounds, client_of
-from endpoint.jobs import LENGTHS, TOO_MUCH_MEMORY, Header, Job, Reply, message, read_header
+from endpoint.channels import Channel
+from endpoint.jobs import TOO_MUCH_MEMORY, Header, Job, Reply, message, read_header
+from endpoint.patience import Patience
 from endpoint.problems import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
+    from pathlib import Path
 
     from starlette.requests import Request
 
@@ -45,10 +46,8 @@ START_S: Final = 60
 """Longest time for a worker to open a release."""
 START_TRIES: Final = 3
 STOP_S: Final = 5
-BUFFER_BYTES: Final = 4 * 1024 * 1024
-
-LOOK_AGAIN_S: Final = 0.1
-"""Time after which a long query that could not step aside is looked at again."""
+QUICK_S: Final = 0.05
+"""Time after which it is looked whether the client is still there; most queries have been answered by then."""
 NICENESS: Final = 10
 """What a worker is worth whose query is long: a tenth of another's claim to the processors."""
 
@@ -75,23 +74,14 @@ class Worker:
     """A worker process."""
 
     release: Path
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+    channel: Channel
     pid: int = 0
+    spent_s: float = 0.0
+    """Processors' time that it had had when it last answered."""
     is_spent: bool = False
     """True if it is of no more use."""
     ended: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """Its exit code; negative for the signal that ended it."""
-
-    async def receive(self) -> tuple[Header, bytes]:
-        """Read a message. Raises OSError or IncompleteReadError if the worker has ended."""
-        header, body = LENGTHS.unpack(await self.reader.readexactly(LENGTHS.size))
-        return read_header(await self.reader.readexactly(header)), await self.reader.readexactly(body)
-
-    async def ask(self, job: Job) -> Reply:
-        """Have a query answered."""
-        self.writer.write(message(job.header()))
-        return Reply.of(*await self.receive())
 
 
 class Workers:
@@ -126,7 +116,8 @@ class Workers:
     @property
     def pids(self) -> list[int]:
         """The processes of the workers there are."""
-        return [worker.pid for worker in (*self._idle, *self._busy, *self._aside) if not worker.reader.at_eof()]
+        every = (*self._idle, *self._busy, *self._aside)
+        return [worker.pid for worker in every if not worker.channel.is_over]
 
     @property
     def busy(self) -> int:
@@ -144,7 +135,7 @@ class Workers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for worker in (*self._idle, *self._busy, *self._aside):
-            worker.writer.close()
+            worker.channel.close()
         if self._forker is not None:
             await asyncio.to_thread(self._forker.stop)
             self._forker.close()
@@ -166,16 +157,15 @@ class Workers:
         return serving, reply
 
     async def _ask(self, worker: Worker, job: Job, place: Place) -> Reply:
-        limit_s = self._settings.timeout_s
-        watch = asyncio.ensure_future(self._make_room(worker, place))
+        answer = worker.channel.ask(message(job.header()))
+        make_room = partial(self._make_room, worker, place)
+        patience = Patience(answer, worker.pid, worker.spent_s, self._settings, make_room)
         try:
-            async with asyncio.timeout(limit_s) as timer:
-                watch.add_done_callback(partial(_end_now, timer))
-                reply = await worker.ask(job)
+            reply = Reply.of(*await answer)
         except TimeoutError as error:
-            self.killed["others" if watch.done() else "time"] += 1
-            raise self._stopped(is_early=watch.done()) from error
-        except (OSError, asyncio.IncompleteReadError) as error:
+            self.killed["others" if patience.is_early else "time"] += 1
+            raise self._stopped(is_early=patience.is_early) from error
+        except OSError as error:
             if await self._exit_code(worker) == -signal.SIGABRT:  # how the engine says that it has no memory
                 self.killed["memory"] += 1
                 raise RequestError(HTTPStatus.BAD_REQUEST, TOO_MUCH_MEMORY) from error
@@ -186,28 +176,21 @@ class Workers:
             self.killed["client gone"] += 1
             raise
         finally:
-            watch.cancel()
-        worker.is_spent = worker.is_spent or reply.is_spent
+            patience.end()
+        worker.is_spent, worker.spent_s = worker.is_spent or reply.is_spent, reply.spent_s
         return reply
 
-    async def _make_room(self, worker: Worker, place: Place) -> None:
-        """Have a query step aside once it is long; end when it must be stopped, for others to be answered."""
-        long_s = self._settings.long_s
-        until_s = processor_seconds(worker.pid) + long_s
-        await asyncio.sleep(long_s)
-        while (left_s := until_s - processor_seconds(worker.pid)) > 0:
-            await asyncio.sleep(max(left_s, LOOK_AGAIN_S))
-        while not place.step_aside():
-            if self.admission.waiting:
-                return
-            await asyncio.sleep(LOOK_AGAIN_S)
+    def _make_room(self, worker: Worker, place: Place) -> bool | None:
+        """Have a long query step aside: True if it did, False if it must be stopped, for others to be answered."""
+        if not place.step_aside():
+            return False if self.admission.waiting else None
         worker.is_spent = True  # it stays as it is now
         with suppress(OSError):  # it has ended this moment
             os.setpriority(os.PRIO_PROCESS, worker.pid, NICENESS)
         self._busy.discard(worker)
         self._aside.add(worker)
         self._refill()
-        await asyncio.get_running_loop().create_future()  # until the answer is there
+        return True
 
     def _stopped(self, *, is_early: bool) -> RequestError:
         limit_s, long_s = self._settings.timeout_s, self._settings.long_s
@@ -248,7 +231,7 @@ class Workers:
         self._move_to(release)
         while self._idle:
             worker = self._idle.pop()
-            if not worker.reader.at_eof():
+            if not worker.channel.is_over:
                 self._busy.add(worker)
                 return worker
             self._end(worker)
@@ -326,27 +309,28 @@ class Workers:
             self._forker = Forker(self._ended)
         settings: Header = {**asdict(self._settings), "release": None}
         channel = self._forker.fork({"release": str(release), "settings": settings})
-        worker = Worker(release, *await asyncio.open_unix_connection(sock=channel, limit=BUFFER_BYTES))
+        _, connected = await asyncio.get_running_loop().create_unix_connection(Channel, sock=channel)
+        worker = Worker(release, connected)
         try:
             async with asyncio.timeout(START_S):
-                said, _ = await worker.receive()
-        except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+                said, _ = await connected.receive()
+        except OSError as error:  # TimeoutError is one
             said = {"refused": f"it ended with {error!r}"}
         except asyncio.CancelledError:
-            worker.writer.close()
+            worker.channel.close()
             raise
         if "pid" in said:
-            worker.pid = int(str(said["pid"]))
+            worker.pid, worker.spent_s = int(str(said["pid"])), float(str(said["spent_s"]))
             self._ended[worker.pid] = worker.ended
             return worker
-        worker.writer.close()
+        worker.channel.close()
         log.error("a worker could not open %s: %s", release, said["refused"])
         detail = "The service cannot answer queries at the moment; try again later"
         raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": f"{self._settings.max_wait_s:.0f}"})
 
     def _end(self, worker: Worker) -> None:
         """End a worker at once, whatever it does."""
-        worker.writer.close()
+        worker.channel.close()
         if self._forker is not None:
             self._forker.kill(worker.pid)
 
@@ -417,34 +401,28 @@ class Forker:
             self._process.wait()
 
 
-def processor_seconds(pid: int) -> float:
-    """Tell how much time of processors a process has had; of a clock where the system does not say."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    except OSError:
-        return time.monotonic()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _end_now(timer: asyncio.Timeout, watch: asyncio.Future[None]) -> None:
-    if not watch.cancelled():
-        with suppress(RuntimeError):  # the answer came at the same moment
-            timer.reschedule(0)
-
-
 async def unless_gone(request: Request, work: Coroutine[object, object, T]) -> T:
     """Do work for a client. Raises GoneError if it goes away, and the work is cancelled."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(request))
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None, "this is a coroutine"
+    watches: list[asyncio.Task[None]] = []
+
+    def look() -> None:
+        watches.append(loop.create_task(_gone(request)))
+        watches[0].add_done_callback(lambda watch: watch.cancelled() or task.cancel())
+
+    timer = loop.call_later(QUICK_S, look)
+    before = task.cancelling()
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise GoneError
+        return await work
+    except asyncio.CancelledError:
+        if any(watch.done() for watch in watches) and task.uncancel() <= before:
+            raise GoneError from None
+        raise
     finally:
-        for each in (task, gone):
-            each.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
+        timer.cancel()
+        for watch in watches:
+            watch.cancel()
 
 
 async def _gone(request: Request) -> None:

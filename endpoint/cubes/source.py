@@ -54,6 +54,13 @@ class CubeSource:
                 raise
             return self._whole.source().answer(query, scope)
 
+    def look_up(self, query: str, form: str, subject: NamedNode | None) -> Answer | None:
+        """Answer a query that is about one subject, if that is no observation: then no column has anything of it."""
+        if subject is not None and self._columns.cube_of(str(subject)) is not None:
+            return None
+        found = self._store.look_up(query, form, subject)
+        return _described(found) if form == "DESCRIBE" else found  # type: ignore[arg-type]
+
     def _answer(self, query: str, scope: Dataset | Scope) -> Answer:
         try:
             parsed = read_query(query, self._base_iri)
@@ -141,11 +148,7 @@ class CubeSource:
         if others:
             described = self._store.answer(f"DESCRIBE {' '.join(others)} {dataset}", scope)
             triples.update((triple, None) for triple in described)  # type: ignore[union-attr]
-        made = Store()  # a query cannot name the blank nodes of files that were added as they stand
-        made.extend(Quad(*triple) for triple in triples)
-        found = made.query("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }")
-        assert isinstance(found, QueryTriples), "it is a CONSTRUCT"
-        return found
+        return _described(triples)
 
     def select(self, query: str, bindings: Mapping[str, Term], limit: int | None = None) -> Iterator[dict[str, Term]]:
         """Give the rows of one of our own SELECT queries."""
@@ -190,6 +193,15 @@ class CubeSource:
     def has(self, subject: NamedNode) -> bool:
         """Tell whether anything is said of a subject."""
         return self._columns.has_subject(str(subject)) or self._store.has(subject)
+
+
+def _described(triples: Iterable[Triple]) -> QueryTriples:
+    """Give triples as an answer; a query cannot name the blank nodes of files that were added as they stand."""
+    made = Store()
+    made.extend(Quad(*triple) for triple in triples)
+    found = made.query("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }")
+    assert isinstance(found, QueryTriples), "it is a CONSTRUCT"
+    return found
 
 
 def _as_select(query: Query) -> Query:
