@@ -39,8 +39,7 @@ def choose_form(request: Request, offered: Sequence[Form]) -> Form:
 
     Raises RequestError if there is none: 400 for an unknown name, 406 for a header nothing fits.
     """
-    named = request.query_params.get("format") or request.query_params.get("output")
-    if named:
+    if named := named_form(request):
         form = by_name(named, offered)
         if form is None:
             names = ", ".join(form.suffix for form in offered)
@@ -51,6 +50,11 @@ def choose_form(request: Request, offered: Sequence[Form]) -> Form:
     if form is None:
         raise not_acceptable(", ".join(form.media_type for form in offered))
     return form
+
+
+def named_form(request: Request) -> str:
+    """Give what `?format=` or `?output=` names; empty if neither is given."""
+    return request.query_params.get("format") or request.query_params.get("output") or ""
 
 
 def entity_tag(serving: Serving, form: Form, extra: str = "") -> str:

@@ -204,7 +204,7 @@ def test_a_client_that_takes_anything_gets_the_page(client: Client) -> None:
 def test_a_client_that_does_not_say_what_it_takes_gets_the_table_of_a_dataset(client: Client) -> None:
     found = get(client, "/data/households")
     assert found.text == TABLE
-    assert found.headers["vary"] == "Accept"
+    assert found.headers["vary"] == "Accept, Accept-Encoding"
     metadata = re.search('<([^>]+)>; rel="describedby"', found.headers["link"])
     assert metadata is not None
     assert get(client, metadata[1]).status_code == 200
@@ -299,6 +299,13 @@ def test_a_dataset_can_be_asked_for_as_a_table(client: Client) -> None:
     assert found.content == TABLE.encode()
     assert "Accept" in found.headers["vary"]
     assert get(client, "/data/households", f"{BROWSER}, text/csv;q=0.1").headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("name", ["format", "output"])
+def test_a_format_in_the_address_goes_before_what_the_headers_say(client: Client, name: str) -> None:
+    assert get(client, f"/data/households?{name}=csv", "text/turtle").content == TABLE.encode()
+    assert get(client, f"/data/households?{name}=ttl", "text/csv").headers["content-type"].startswith("text/turtle")
+    assert get(client, f"/data/households?{name}=ttl").headers["content-type"].startswith("text/turtle")
 
 
 def test_metadata_comes_with_the_table(client: Client) -> None:
