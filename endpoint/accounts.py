@@ -19,10 +19,32 @@ COURSE: Final = "dwpld.course"
 CLIENT_GONE: Final = 499
 """For accounts only: nobody is there to read it."""
 ROUTES: Final = frozenset(
-    """
-    assets catalogue context data def doc dumps events graphs harvest health id llms metrics openapi opensearch releases
-    robots search series sitemap sitemaps sparql well-known
-    """.split()
+    {
+        "assets",
+        "catalogue",
+        "context",
+        "data",
+        "def",
+        "doc",
+        "dumps",
+        "events",
+        "graphs",
+        "harvest",
+        "health",
+        "id",
+        "llms",
+        "metrics",
+        "openapi",
+        "opensearch",
+        "releases",
+        "robots",
+        "search",
+        "series",
+        "sitemap",
+        "sitemaps",
+        "sparql",
+        "well-known",
+    }
 )
 """First parts of our addresses, without a dot before and a suffix behind."""
 

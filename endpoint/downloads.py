@@ -36,8 +36,8 @@ def download(request: Request, serving: Serving, path: str) -> Response | None:
     """Answer with a published table, or its metadata, if the path is one; else None.
 
     `/data/{ds}/{table}.csv` is a table, `/data/{ds}.csv` the main one; so is `/data/{ds}` for a client that asks for
-    text/csv or `?format=csv`, or that says nothing at all of what it takes, as `pandas.read_csv` does. A client that says it
-    takes anything gets the page, as for every other address. A table asked for as RDF is described.
+    text/csv or `?format=csv`, or that says nothing at all of what it takes, as `pandas.read_csv` does. A client that
+    says it takes anything gets the page, as for every other address. A table asked for as RDF is described.
     """
     match = _FILE.fullmatch(path)
     if match is None:
