@@ -394,6 +394,7 @@ class SPDX:
     Checksum: Final = NamedNode("http://spdx.org/rdf/terms#Checksum")
     algorithm: Final = NamedNode("http://spdx.org/rdf/terms#algorithm")
     checksumValue: Final = NamedNode("http://spdx.org/rdf/terms#checksumValue")
+    ChecksumAlgorithm: Final = NamedNode("http://spdx.org/rdf/terms#ChecksumAlgorithm")
     checksumAlgorithm_sha256: Final = NamedNode("http://spdx.org/rdf/terms#checksumAlgorithm_sha256")
 
 

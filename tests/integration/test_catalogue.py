@@ -141,6 +141,7 @@ def test_the_catalogue_keeps_the_shapes_of_dcat_ap(name: str, shipped: Client, s
     for shape, part in list(shapes.subject_objects(SH.property)):
         if shapes.value(part, SH.path) is None:  # two of 3.0.1 are of nothing, and pyshacl refuses them
             shapes.remove((shape, SH.property, part))
+    shapes.remove((None, SH.pattern, rdflib.Literal("^https://spdx.org/rdf/terms")))  # its terms begin with http:
     _, report, text = pyshacl.validate(
         graph(shipped, "/catalogue.ttl"), shacl_graph=shapes, do_owl_imports=False, meta_shacl=False
     )
