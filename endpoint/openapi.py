@@ -399,7 +399,11 @@ def _response(route: Route, status: HTTPStatus) -> Object:
 
 
 def _error(status: HTTPStatus) -> Object:
-    content = {PROBLEM.media_type: {"schema": _reference("schemas", "Problem")}, HTML.media_type: {}}
+    content = {
+        PROBLEM.media_type: {"schema": _reference("schemas", "Problem")},
+        HTML.media_type: {},
+        TEXT.media_type: {},
+    }
     return {"description": _MEANINGS[status], "content": content}
 
 
