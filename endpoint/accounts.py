@@ -19,8 +19,34 @@ COURSE: Final = "dwpld.course"
 CLIENT_GONE: Final = 499
 """For accounts only: nobody is there to read it."""
 ROUTES: Final = frozenset(
-    {"assets", "catalogue", "data", "def", "doc", "dumps", "graphs", "health", "id", "metrics", "sparql"}
+    {
+        "assets",
+        "catalogue",
+        "context",
+        "data",
+        "def",
+        "doc",
+        "dumps",
+        "events",
+        "graphs",
+        "harvest",
+        "health",
+        "id",
+        "llms",
+        "metrics",
+        "openapi",
+        "opensearch",
+        "releases",
+        "robots",
+        "search",
+        "series",
+        "sitemap",
+        "sitemaps",
+        "sparql",
+        "well-known",
+    }
 )
+"""First parts of our addresses, without a dot before and a suffix behind."""
 
 
 class Source(StrEnum):
@@ -112,7 +138,7 @@ def route_of(path: str) -> str:
     """Name the class of an address: few, whatever strangers ask for."""
     if path == "/":
         return "start"
-    first = path.split("/", 2)[1].partition(".")[0] if path.startswith("/") else ""
+    first = path.split("/", 2)[1].removeprefix(".").partition(".")[0] if path.startswith("/") else ""
     return first if first in ROUTES else "other"
 
 

@@ -42,10 +42,7 @@ def choose_form(request: Request, offered: tuple[Form, ...]) -> Form:
 
     Raises RequestError if there is none: 400 for an unknown name, 406 for a header nothing fits.
     """
-    named = ""
-    if _MAY_NAME_FORM.search(request.scope.get("query_string", b"")):
-        named = request.query_params.get("format") or request.query_params.get("output") or ""
-    if named:
+    if named := named_form(request):
         form = by_name(named, offered)
         if form is None:
             names = ", ".join(form.suffix for form in offered)
@@ -56,6 +53,13 @@ def choose_form(request: Request, offered: tuple[Form, ...]) -> Form:
     if form is None:
         raise not_acceptable(", ".join(form.media_type for form in offered))
     return form
+
+
+def named_form(request: Request) -> str:
+    """Give what `?format=` or `?output=` names; empty if neither is given."""
+    if not _MAY_NAME_FORM.search(request.scope.get("query_string", b"")):
+        return ""
+    return request.query_params.get("format") or request.query_params.get("output") or ""
 
 
 def entity_tag(serving: Serving, form: Form, extra: str = "") -> str:

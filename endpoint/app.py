@@ -33,11 +33,11 @@ from endpoint.graph_store import graph_query, is_graph, long_graph
 from endpoint.health import HEALTH, LIVE, METRICS, health_answer, live_answer, metrics_answer
 from endpoint.jsonld import PATH as CONTEXT
 from endpoint.jsonld import context_answer
-from endpoint.media import ASSET_TYPES, HTML, PROBLEM, TURTLE
+from endpoint.media import ASSET_TYPES, HTML, OPENAPI, PROBLEM, TURTLE
 from endpoint.metrics import Metrics
 from endpoint.near_names import HEADER as HINT_HEADER
-from endpoint.openapi import OPENAPI, described
 from endpoint.openapi import PATH as DESCRIPTION
+from endpoint.openapi import described
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
 from endpoint.query_log import QueryLog

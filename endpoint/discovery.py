@@ -16,7 +16,7 @@ from endpoint.answers import answer, choose_form, entity_tag
 from endpoint.catalogue import code_lists, datasets
 from endpoint.dumps import ALL
 from endpoint.dumps import PLACE as DUMPS
-from endpoint.media import TEXT, XML_DOCUMENT, Form
+from endpoint.media import OPENSEARCH_FORM, TEXT, XML_DOCUMENT
 from endpoint.problems import not_found
 from endpoint.void import PATH as VOID
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from endpoint.media import Form
     from endpoint.serving import Serving
     from endpoint.settings import Settings
 
@@ -37,9 +38,6 @@ PATHS: Final = frozenset({ROBOTS, SITEMAP, LLMS, OPENSEARCH})
 PARTS: Final = "/sitemaps/"
 MOST: Final = 50_000
 """Most addresses in a sitemap (sitemaps.org)."""
-OPENSEARCH_FORM: Final = Form(
-    "xml", "application/opensearchdescription+xml", "OpenSearch", ("application/xml", "text/xml")
-)
 NAMESPACE: Final = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _PART: Final = re.compile(rf"{PARTS}graph-([1-9][0-9]{{0,5}})-([1-9][0-9]{{0,5}})\.xml")
 

@@ -9,10 +9,10 @@ from urllib.parse import unquote
 
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from endpoint.answers import MAX_AGE_S, is_current, link
+from endpoint.answers import MAX_AGE_S, is_current, link, named_form
 from endpoint.catalogue import CODE_LIST
 from endpoint.codings import IDENTITY, WORTH_FROM, coding_of, compressed_pieces, tag_of
-from endpoint.media import CSV, HTML, PAGE_FORMS, RDF_FORMS, negotiate
+from endpoint.media import CSV, HTML, PAGE_FORMS, RDF_FORMS, by_name, negotiate
 from endpoint.problems import RequestError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def download(request: Request, serving: Serving, path: str) -> Response | None:
     """Answer with a published table, or its metadata, if the path is one; else None.
 
     `/data/{ds}/{table}.csv` is a table, `/data/{ds}.csv` the main one; so is `/data/{ds}` for a client that asks for
-    text/csv by name, or that says nothing at all of what it takes, as `pandas.read_csv` does. A client that says it
-    takes anything gets the page, as for every other address. A table asked for as RDF is described.
+    text/csv or `?format=csv`, or that says nothing at all of what it takes, as `pandas.read_csv` does. A client that
+    says it takes anything gets the page, as for every other address. A table asked for as RDF is described.
     """
     match = _FILE.fullmatch(path)
     if match is None:
@@ -63,10 +63,10 @@ def _folder(serving: Serving, place: str, name: str) -> FolderRecord | None:
 
 def _wants_csv(request: Request) -> bool:
     """Tell whether a dataset's address is asked for as a table rather than as a page or as RDF."""
+    if named := named_form(request):
+        return by_name(named, (CSV,)) is not None
     accept = request.headers.get("accept")
-    if not request.query_params.get("format"):
-        return accept is None or negotiate(accept, (*PAGE_FORMS, CSV)) == CSV
-    return False
+    return accept is None or negotiate(accept, (*PAGE_FORMS, CSV)) == CSV
 
 
 def _wants_rdf(request: Request) -> bool:

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from pyoxigraph import NamedNode, Triple
 
 from endpoint.answers import answer, choose_form, entity_tag, link
-from endpoint.media import HTML, PAGE_FORMS, RDF_FORMS, Form
+from endpoint.media import ATOM, HTML, PAGE_FORMS, RDF_FORMS, by_suffix
 from endpoint.pages import alternates, render
 from endpoint.problems import not_found
 from endpoint.results import write_graph
@@ -39,7 +39,6 @@ MEMBERS: Final = 100
 """Events on a page of the stream."""
 ENTRIES: Final = 50
 """Entries of the feed; the page has all of them."""
-ATOM: Final = Form("atom", "application/atom+xml", "Atom", ("application/xml", "text/xml"))
 LICENCE: Final = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 _NAMESPACE: Final = "http://www.w3.org/2005/Atom"
 _EVENTS: Final = re.compile(r"/events(?:/([1-9][0-9]{0,6}))?(?:\.([a-z]+))?")
@@ -89,7 +88,7 @@ def _stream(request: Request, serving: Serving, settings: Settings, number: int 
     history = history_beside(serving.release)
     uris = Uris(serving.site.base)
     last = max(1, -(-len(history.events) // MEMBERS))
-    form = next((form for form in PAGE_FORMS if form.suffix == suffix), None)
+    form = by_suffix(suffix, PAGE_FORMS)
     if (suffix and form is None) or (number is not None and number > last):
         raise not_found(request.url.path)
     form = form or choose_form(request, PAGE_FORMS)

@@ -43,6 +43,11 @@ CSV: Final = Form("csv", "text/csv", "CSV")
 TSV: Final = Form("tsv", "text/tab-separated-values", "TSV")
 JSON_DOCUMENT: Final = Form("json", "application/json", "JSON")
 XML_DOCUMENT: Final = Form("xml", "application/xml", "XML", ("text/xml",))
+ATOM: Final = Form("atom", "application/atom+xml", "Atom", ("application/xml", "text/xml"))
+OPENAPI: Final = Form("json", "application/vnd.oai.openapi+json", "OpenAPI", ("application/json",))
+OPENSEARCH_FORM: Final = Form(
+    "xml", "application/opensearchdescription+xml", "OpenSearch", ("application/xml", "text/xml")
+)
 TEXT: Final = Form("txt", "text/plain", "Text", ("text/markdown",))
 PROBLEM: Final = Form("json", "application/problem+json", "JSON", ("application/json",))
 
@@ -81,6 +86,11 @@ def by_name(name: str, offered: Sequence[Form]) -> Form | None:
     """Find a form by its suffix or media type, as in `?format=csv`."""
     asked = name.strip().lower()
     return next((form for form in offered if asked in {form.suffix, form.media_type, *form.aliases}), None)
+
+
+def by_suffix(suffix: str | None, offered: Sequence[Form]) -> Form | None:
+    """Find a form by its suffix alone, as in addresses."""
+    return next((form for form in offered if form.suffix == suffix), None)
 
 
 def qualities(accept: str) -> dict[str, float]:

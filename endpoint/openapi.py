@@ -18,22 +18,24 @@ from endpoint.answers import READ_METHODS, answer, choose_form, entity_tag, soft
 from endpoint.catalogue import CODE_LIST
 from endpoint.completion import LONGEST
 from endpoint.completion import PATH as TERMS
-from endpoint.discovery import LLMS, OPENSEARCH, OPENSEARCH_FORM, ROBOTS, SITEMAP
+from endpoint.discovery import LLMS, OPENSEARCH, ROBOTS, SITEMAP
 from endpoint.discovery import PARTS as SITEMAPS
 from endpoint.downloads import CSVW
 from endpoint.dumps import ALL, TYPES
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.exports import DATA_JSON, EXCHANGE_MODEL, HARVEST
-from endpoint.feeds import ATOM
 from endpoint.graph_store import PLACE as GRAPHS
 from endpoint.health import HEALTH, LIVE, METRICS
 from endpoint.jsonld import PATH as CONTEXT
 from endpoint.media import (
     ASSET_TYPES,
+    ATOM,
     CSV,
     HTML,
     JSON_DOCUMENT,
     JSON_LD,
+    OPENAPI,
+    OPENSEARCH_FORM,
     PAGE_FORMS,
     PROBLEM,
     RDF_FORMS,
@@ -60,7 +62,6 @@ if TYPE_CHECKING:
     from endpoint.settings import Settings
 
 PATH: Final = "/openapi.json"
-OPENAPI: Final = Form("json", "application/vnd.oai.openapi+json", "OpenAPI", ("application/json",))
 
 Object = dict[str, object]
 

@@ -30,6 +30,7 @@ from pyoxigraph import (
 )
 
 from endpoint.graph_store import named_graphs
+from endpoint.media import JSON, N_TRIPLES, TURTLE, XML
 from endpoint.portable import Portable, bound, check_query, limited, portable
 from endpoint.problems import RequestError, bad_request
 from endpoint.source import Dataset, Explained, Scope
@@ -46,21 +47,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RESULTS_JSON: Final = "application/sparql-results+json"
-RESULTS_XML: Final = "application/sparql-results+xml"
-N_TRIPLES: Final = "application/n-triples"
 RESULT_FORMATS: Final = {
-    RESULTS_JSON: QueryResultsFormat.JSON,
+    JSON.media_type: QueryResultsFormat.JSON,
     "application/json": QueryResultsFormat.JSON,
-    RESULTS_XML: QueryResultsFormat.XML,
+    XML.media_type: QueryResultsFormat.XML,
 }
 RDF_FORMATS: Final = {
-    N_TRIPLES: RdfFormat.N_TRIPLES,
+    N_TRIPLES.media_type: RdfFormat.N_TRIPLES,
     "text/plain": RdfFormat.N_TRIPLES,
-    "text/turtle": RdfFormat.TURTLE,
+    TURTLE.media_type: RdfFormat.TURTLE,
 }
-ACCEPT_RESULTS: Final = f"{RESULTS_JSON}, {RESULTS_XML};q=0.8"
-ACCEPT_RDF: Final = f"{N_TRIPLES}, text/turtle;q=0.8"
+ACCEPT_RESULTS: Final = f"{JSON.media_type}, {XML.media_type};q=0.8"
+ACCEPT_RDF: Final = f"{N_TRIPLES.media_type}, {TURTLE.media_type};q=0.8"
 MAX_BYTES: Final = 256 * 1024 * 1024
 """Longest answer of a store: it is held in memory until it is read."""
 PIECE_BYTES: Final = 1 << 20

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from endpoint.answers import answer, choose_form, entity_tag, is_current, link
 from endpoint.downloads import CSV_TYPE
 from endpoint.dumps import PARQUET, TYPES
-from endpoint.media import HTML, PAGE_FORMS, RDF_FORMS
+from endpoint.media import HTML, PAGE_FORMS, RDF_FORMS, by_suffix
 from endpoint.pages import Crumb, alternates, render
 from endpoint.problems import RequestError
 from endpoint.results import write_graph
@@ -91,7 +91,7 @@ def _below_version(request: Request, serving: Serving, settings: Settings, match
 def _split(part: str, ending: str) -> tuple[str, str | None]:
     """Take the suffix of a form off a path below a version."""
     stem, _, suffix = (part or ending).rpartition(".")
-    if any(form.suffix == suffix for form in PAGE_FORMS):
+    if by_suffix(suffix, PAGE_FORMS) is not None:
         return stem, suffix
     return part, None
 
@@ -143,7 +143,7 @@ def _send(
 ) -> Response:
     """Answer with a document in the form asked for."""
     path = serving.site.document(found.subject.value)
-    form = next((form for form in PAGE_FORMS if form.suffix == suffix), None) or choose_form(request, PAGE_FORMS)
+    form = by_suffix(suffix, PAGE_FORMS) or choose_form(request, PAGE_FORMS)
     tag = entity_tag(serving, form, f"{found.subject.value} {len(history.events)}")
     links = [link(href, rel="alternate", type=other.media_type) for other, href in alternates(path, PAGE_FORMS)]
     links += [link(found.subject.value, rel="canonical"), *found.links]

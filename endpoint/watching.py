@@ -55,7 +55,7 @@ class Watching:
             else:
                 await self._pass_on(scope, receive, send, course, shape)
         finally:
-            self._account(course, client_of(scope))
+            self._account(course, host_of(scope))
 
     def _account(self, course: Course, client: str) -> None:
         took_s = time.perf_counter() - course.began
@@ -81,7 +81,7 @@ class Watching:
     async def _answer_again(self, scope: Scope, send: Send, course: Course, shortcut: Shortcut) -> None:
         note_again(course, shortcut)
         if HEAD in scope and scope["method"] == "GET" and len(shortcut.body["body"]) <= SMALL_BYTES:
-            self._kept.remember(scope[HEAD], replace(shortcut, client=client_of(scope)))
+            self._kept.remember(scope[HEAD], replace(shortcut, client=host_of(scope)))
         await send(shortcut.start)
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
@@ -101,7 +101,7 @@ class Watching:
             elif message["type"] == "http.response.body":
                 course.sent_bytes += len(message.get("body", b""))
                 if shape is not None and course.answer is not None and course.status == HTTPStatus.OK:
-                    text, client = course.text or "", client_of(scope)
+                    text, client = course.text or "", host_of(scope)
                     shortcut = Shortcut(course.answer, started, message, course.form, text, client)
                     self._kept.remember(shape, shortcut)
             await send(message)
@@ -116,8 +116,8 @@ def note_again(course: Course, shortcut: Shortcut) -> None:
     course.status = shortcut.start["status"]
 
 
-def client_of(scope: Scope) -> str:
-    """Give the address of a client."""
+def host_of(scope: Scope) -> str:
+    """Give the address that a request came from."""
     return str((scope.get("client") or ("",))[0])
 
 

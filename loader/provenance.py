@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode, Triple
 
-from loader.catalogue import checksum_triples, version_node
+from loader.catalogue import checksum_triples, english, version_node
 from loader.mapping import packaged_mappings
 from ontology.terms import DCAT, DCT, FOAF, OWL, PROV, RDF, RDFS, SPDX, XSD
 
@@ -53,7 +53,7 @@ def provenance_triples(mapping: Mapping, files: Iterable[FileRecord], tidied: Ti
     yield Triple(version, PROV.wasGeneratedBy, activity)
     yield Triple(version, PROV.wasAttributedTo, NamedNode(mapping.description.publisher))
     yield Triple(activity, RDF.type, PROV.Activity)
-    yield Triple(activity, RDFS.label, _english(f"Conversion of {mapping.description.title}"))
+    yield Triple(activity, RDFS.label, english(f"Conversion of {mapping.description.title}"))
     yield Triple(activity, PROV.wasAssociatedWith, software_node(uris))
     for table in mapping.tables:
         yield Triple(version, PROV.wasDerivedFrom, uris.distribution(mapping.name, table.csv.name))
@@ -143,7 +143,3 @@ def _asked(git: str, folder: Path, *question: str) -> str | None:
         log.warning("the commit of %s is not known: %s", folder, error)
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _english(text: str) -> Literal:
-    return Literal(text, language="en")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from pyoxigraph import Literal, NamedNode, Triple
 
-from loader.catalogue import version_node
+from loader.catalogue import english, version_node
 from loader.csvw.uri_template import parse_template
 from loader.gate.policy import DOMINANCE, MARKERS, RECORD_LEVEL, RECOVERABLE, ROUNDING, SMALL_COUNTS
 from loader.markers import STATUSES
@@ -95,7 +95,7 @@ def quality_triples(findings: Findings, uris: Uris) -> Iterator[Triple]:
     dataset, report = uris.dataset(mapping.name), uris.quality(mapping.name)
     yield Triple(dataset, DQV.hasQualityMetadata, report)
     yield Triple(report, RDF.type, DQV.QualityMetadata)
-    yield Triple(report, RDFS.label, _english(f"Quality of {mapping.description.title}"))
+    yield Triple(report, RDFS.label, english(f"Quality of {mapping.description.title}"))
     yield Triple(report, FOAF.primaryTopic, dataset)
     yield Triple(report, PROV.wasDerivedFrom, version_node(mapping, uris))
     yield from _columns(findings, uris)
@@ -298,12 +298,12 @@ def _measurement(measurement: Measurement, findings: Findings, uris: Uris) -> It
     yield Triple(uris.quality(name), DCT.hasPart, node)
     yield Triple(on, DQV.hasQualityMeasurement, node)
     yield Triple(node, RDF.type, DQV.QualityMeasurement)
-    yield Triple(node, RDFS.label, _english(f"{label}: {about}" if about else label))
+    yield Triple(node, RDFS.label, english(f"{label}: {about}" if about else label))
     yield Triple(node, DQV.isMeasurementOf, metric)
     yield Triple(node, DQV.computedOn, on)
     yield Triple(node, DQV.value, _value(measurement.value))
     if measurement.reason is not None:
-        yield Triple(node, uris.property("reason"), _english(measurement.reason))
+        yield Triple(node, uris.property("reason"), english(measurement.reason))
     if measurement.status is not None:
         yield Triple(node, uris.property("status"), measurement.status)
 
@@ -316,8 +316,8 @@ def _policy(findings: Findings, uris: Uris) -> Iterator[Triple]:
     yield Triple(uris.dataset(name), DCT.conformsTo, node)
     yield Triple(node, RDF.type, DQV.QualityPolicy)
     yield Triple(node, RDF.type, DCT.Standard)  # or DCAT-AP takes it for no value of dct:conformsTo
-    yield Triple(node, RDFS.label, _english(f"Disclosure control of {findings.mapping.description.title}"))
-    yield Triple(node, RDFS.comment, _english(CHOICE))
+    yield Triple(node, RDFS.label, english(f"Disclosure control of {findings.mapping.description.title}"))
+    yield Triple(node, RDFS.comment, english(CHOICE))
     for kind in dict.fromkeys((policy.kind, *policy.kinds.values())):
         yield Triple(node, uris.property("kind-of-figures"), Literal(kind))
     if policy.applies(SMALL_COUNTS):
@@ -327,7 +327,7 @@ def _policy(findings: Findings, uris: Uris) -> Iterator[Triple]:
     if policy.multiplier > 1:
         yield Triple(node, uris.property("figure-multiplier"), _value(policy.multiplier))
     if policy.perturbed is not None:
-        yield Triple(node, uris.property("perturbation"), _english(policy.perturbed))
+        yield Triple(node, uris.property("perturbation"), english(policy.perturbed))
     for marker in policy.markers:
         yield Triple(node, uris.property("marker"), Literal(marker))
     for rule in rules_applied(policy, is_cube=findings.structure is not None):
@@ -337,9 +337,9 @@ def _policy(findings: Findings, uris: Uris) -> Iterator[Triple]:
         concept = uris.concept("disclosure-rule", rule)
         yield Triple(node, uris.property("exemption"), exemption)
         yield Triple(exemption, RDF.type, uris.own_class("exemption"))
-        yield Triple(exemption, RDFS.label, _english(f"Exemption from {rule.replace('-', ' ')}"))
+        yield Triple(exemption, RDFS.label, english(f"Exemption from {rule.replace('-', ' ')}"))
         yield Triple(exemption, uris.property("rule-exempted"), concept)
-        yield Triple(exemption, uris.property("reason"), _english(reason))
+        yield Triple(exemption, uris.property("reason"), english(reason))
 
 
 def rules_applied(policy: Policy, *, is_cube: bool) -> list[str]:
@@ -372,15 +372,11 @@ def _annotations(findings: Findings, uris: Uris) -> Iterator[Triple]:
         yield Triple(uris.quality(name), DCT.hasPart, node)
         yield Triple(uris.dataset(name), DQV.hasQualityAnnotation, node)
         yield Triple(node, RDF.type, DQV.QualityAnnotation)
-        yield Triple(node, RDFS.label, _english(f"Accuracy: {kind}"))
+        yield Triple(node, RDFS.label, english(f"Accuracy: {kind}"))
         yield Triple(node, OA.hasTarget, uris.dataset(name))
         yield Triple(node, OA.motivatedBy, DQV.qualityAssessment)
         yield Triple(node, DQV.inDimension, uris.concept("quality-dimension", "accuracy"))
         yield Triple(node, OA.bodyValue, Literal(text))
-
-
-def _english(text: str) -> Literal:
-    return Literal(text, language="en")
 
 
 def _value(value: int | bool) -> Literal:

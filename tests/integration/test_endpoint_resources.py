@@ -301,6 +301,13 @@ def test_a_dataset_can_be_asked_for_as_a_table(client: Client) -> None:
     assert get(client, "/data/households", f"{BROWSER}, text/csv;q=0.1").headers["content-type"].startswith("text/html")
 
 
+@pytest.mark.parametrize("name", ["format", "output"])
+def test_a_format_in_the_address_goes_before_what_the_headers_say(client: Client, name: str) -> None:
+    assert get(client, f"/data/households?{name}=csv", "text/turtle").content == TABLE.encode()
+    assert get(client, f"/data/households?{name}=ttl", "text/csv").headers["content-type"].startswith("text/turtle")
+    assert get(client, f"/data/households?{name}=ttl").headers["content-type"].startswith("text/turtle")
+
+
 def test_metadata_comes_with_the_table(client: Client) -> None:
     found = get(client, "/data/households/households.csv-metadata.json")
     assert found.headers["content-type"] == "application/csvm+json"
