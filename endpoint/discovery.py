@@ -100,7 +100,8 @@ def _sitemap(serving: Serving, path: str) -> str:
     if not found:
         raise not_found(path)
     changed = serving.release.manifest.created
-    addresses = dict.fromkeys(serving.site.document_iri(iri) for iri in found)
+    pages = [iri for iri in found if not iri.endswith(".csv")]  # tables are files, whatever is said of them
+    addresses = dict.fromkeys(serving.site.document_iri(iri) for iri in pages)
     return _document(
         "urlset", [f"<url><loc>{escape(one)}</loc><lastmod>{changed}</lastmod></url>" for one in addresses]
     )

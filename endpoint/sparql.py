@@ -247,8 +247,11 @@ def bare(request: Request, serving: Serving, settings: Settings) -> Response:
     form = choose_form(request, (*RDF_FORMS, HTML))
     tag = entity_tag(serving, form, f"service {settings.services}")
     links = [
-        link(f"{PATH}?{urlencode({'format': one.suffix})}", rel="describedby", type=one.media_type) for one in RDF_FORMS
+        link(f"{PATH}?{urlencode({'format': one.suffix})}", rel=rel, type=one.media_type)
+        for rel in ("describedby", "alternate")
+        for one in RDF_FORMS
     ]
+    links.append(link(serving.site.iri(PATH), rel="canonical"))
     if form == HTML:
         return answer(request, form, tag, links, lambda: form_page(address_of(request), serving, settings))
     described = service_description(serving, settings.services.split())
