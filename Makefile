@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STATIC := endpoint/static
 ASSETS := endpoint/assets
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 2 --dist worksteal
 
 .PHONY: run test setup build spark check lock clean
 

@@ -1,8 +1,8 @@
 """Every address in a release answers: described by itself, with a label, and with links that lead somewhere.
 
 Everything in the release of the shipped tables, observations too, and everybody else's IRIs of which it says anything.
-As RDF and, but for observations outside of a small cube, as pages. Of kinds of which there are hundreds, each tenth is
-asked for; with `DWPLD_CRAWL=all` in the environment every one is, which takes four minutes.
+As RDF and, but for observations outside of a small cube, as pages. Of kinds of which there are hundreds, each twentieth
+is asked for; with `DWPLD_CRAWL=all` in the environment every one is, which takes four minutes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FILES = re.compile(
     r"^http://127\.0\.0\.1:8000/(dumps/|data/.*\.csv-metadata\.json$|data/.*/versions/\d+/[^/]+\.(csv|gz|parquet)$)"
 )
 """Addresses of files, which are no descriptions."""
-FEW = 200
+FEW = 100
 """Things of a kind of which each is asked for."""
 OUTSIDE_LINKS = ("http://", "https://", "mailto:")
 
@@ -63,14 +63,14 @@ def minted(shipped_release: Release) -> list[str]:
 
 
 def some(iris: list[str]) -> list[str]:
-    """Take all of every kind of thing, but of kinds with hundreds each tenth; with DWPLD_CRAWL=all, all of them."""
+    """Take all of every kind of thing, but of kinds with hundreds each twentieth; with DWPLD_CRAWL=all, all of them."""
     if os.environ.get("DWPLD_CRAWL") == "all":
         return iris
     kinds: dict[str, list[str]] = {}
     for iri in iris:
         kind = iri.partition("/obs/")[0] if "/obs/" in iri else iri.rpartition("/")[0]
         kinds.setdefault(kind, []).append(iri)
-    return [iri for kind in kinds.values() for iri in (kind[::10] if len(kind) > FEW else kind)]
+    return [iri for kind in kinds.values() for iri in (kind[::20] if len(kind) > FEW else kind)]
 
 
 class Links(HTMLParser):
