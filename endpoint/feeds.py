@@ -24,7 +24,7 @@ from endpoint.version_documents import counted, event_triples, moment, name_of, 
 from endpoint.versions import IMMUTABLE
 from endpoint.words import date_text, time_text
 from loader.kept import CHANGES, PUBLISHED, RESTORED, history_beside, stream_triples
-from loader.uris import Uris
+from loader.uris import OGL_3, Uris
 from ontology.terms import PROV, RDF, TREE
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ MEMBERS: Final = 100
 """Events on a page of the stream."""
 ENTRIES: Final = 50
 """Entries of the feed; the page has all of them."""
-LICENCE: Final = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 _NAMESPACE: Final = "http://www.w3.org/2005/Atom"
 _EVENTS: Final = re.compile(r"/events(?:/([1-9][0-9]{0,6}))?(?:\.([a-z]+))?")
 _RELEASES: Final = re.compile(r"/releases(?:\.(html|atom))?")
@@ -238,7 +237,7 @@ def feed(serving: Serving, settings: Settings, found: list[Entry]) -> bytes:
     _add(root, "updated", found[0].time if found else serving.release.manifest.created)
     ET.SubElement(root, _name("link"), rel="self", type=ATOM.media_type, href=uris.releases_feed().value)
     ET.SubElement(root, _name("link"), rel="alternate", type=HTML.media_type, href=uris.releases().value)
-    ET.SubElement(root, _name("link"), rel="license", href=LICENCE)
+    ET.SubElement(root, _name("link"), rel="license", href=OGL_3)
     _add(_add(root, "author", None), "name", settings.title)
     for entry in found[:ENTRIES]:
         _entry(root, entry)

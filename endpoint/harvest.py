@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyoxigraph import Literal, NamedNode, Triple
 
+from loader.uris import OGL_3
 from ontology.terms import DCAT, DCT, FOAF, HYDRA, RDF, SKOS, VCARD, XSD
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ PAGE_SIZE: Final = 100
 """Datasets on a page of the feed: far below the 50 MB that CKAN reads of one."""
 KEYWORD_LENGTHS: Final = range(2, 101)
 IANA: Final = "https://www.iana.org/assignments/media-types/"
-OGL_3: Final = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 """The one spelling that CKAN knows; there are others in use."""
 DATA_JSON: Final = "https://project-open-data.cio.gov/v1.1/schema"
 INTERVALS: Final = {"MONTHLY": "R/P1M", "QUARTERLY": "R/P3M", "ANNUAL": "R/P1Y", "IRREG": "irregular"}

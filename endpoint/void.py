@@ -18,7 +18,7 @@ from endpoint.results import write_graph
 from endpoint.service_description import FORMATS
 from endpoint.source import page_query
 from loader.dumps import dump_folder, dump_names
-from loader.uris import Uris
+from loader.uris import OGL_3, Uris
 from ontology.terms import DCT, FOAF, OWL, RDF, RDFS, SKOS, VOID, XSD
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ PATH: Final = "/.well-known/void"
 FEATURES: Final = ("Turtle", "N-Triples", "RDF_XML", "JSON-LD")
 LINKS: Final = (SKOS.exactMatch, SKOS.closeMatch, SKOS.broadMatch, SKOS.relatedMatch, OWL.sameAs)
 """Properties that say what a thing is called elsewhere."""
-LICENCE: Final = NamedNode("https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/")
+LICENCE: Final = NamedNode(OGL_3)
 
 
 def void_answer(request: Request, serving: Serving) -> Response:

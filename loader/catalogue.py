@@ -15,7 +15,7 @@ from pyoxigraph import Literal, NamedNode, Triple
 from loader.entry import THEMES, Contact, Series
 from loader.errors import Problem
 from loader.kept import stream_triples
-from loader.uris import slug
+from loader.uris import OGL_3, slug
 from ontology.terms import ADMS, DCAT, DCT, FOAF, PROV, QB, RDF, RDFS, SD, SKOS, SPDX, VCARD, XSD
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ PUBLIC: Final = NamedNode(f"{EU}access-right/PUBLIC")
 TAXONOMY: Final = NamedNode(f"{EU}data-theme")
 TOPICS: Final = "https://www.data.gov.uk/search?filters%5Btopic%5D="
 AREA: Final = "http://statistics.data.gov.uk/id/statistical-geography/"
-LICENCE: Final = NamedNode("https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/")
+LICENCE: Final = NamedNode(OGL_3)
 """Of the catalogue itself."""
 CUBE_STANDARD: Final = NamedNode("https://www.w3.org/TR/vocab-data-cube/")
 SPARQL_STANDARD: Final = NamedNode("https://www.w3.org/TR/sparql11-protocol/")
