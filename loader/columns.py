@@ -113,7 +113,7 @@ class Observations:
             others = rows.others.with_columns(canonical_terms(rows.others.get_column("term")))
             self._extend_all(others, rows.rows)
         self._end_rows(rows.rows)
-        self.lines += rows.rows * len(rows.plan.statements)
+        self.lines += rows.rows * max(1, len(rows.plan.statements))
 
     def _flush(self) -> None:
         rest, self.held = self.held, b""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from loader import columns as cube_columns
@@ -108,6 +108,26 @@ def written(described: Table, source: Path, prefix: str, *, direct: bool) -> tup
     return parquet.with_suffix(".json").read_text(), parquet.read_bytes(), b"".join(others)
 
 
+TWICE = (
+    {
+        "@context": "http://www.w3.org/ns/csvw",
+        "url": "t.csv",
+        "tableSchema": {
+            "columns": [
+                {"name": "area", "titles": "area", "propertyUrl": "#area", "valueUrl": "../v/{area}"},
+                {"name": "row", "titles": "row", "propertyUrl": "#area"},
+                {"virtual": True, "name": "v0", "propertyUrl": "rdf:type", "valueUrl": "qb:Observation"},
+                {"virtual": True, "name": "v1", "propertyUrl": "rdf:type", "valueUrl": "#T"},
+            ],
+            "aboutUrl": "obs/{area}/{row}@m",
+        },
+    },
+    b"area,row\nE1,0\nE1,0\n",
+)
+"""Two rows that are one observation, whose every property has two values."""
+
+
+@example(TWICE, f"{BASE}obs/")
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
