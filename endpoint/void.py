@@ -34,7 +34,6 @@ PATH: Final = "/.well-known/void"
 FEATURES: Final = ("Turtle", "N-Triples", "RDF_XML", "JSON-LD")
 LINKS: Final = (SKOS.exactMatch, SKOS.closeMatch, SKOS.broadMatch, SKOS.relatedMatch, OWL.sameAs)
 """Properties that say what a thing is called elsewhere."""
-LICENCE: Final = NamedNode(OGL_3)
 
 
 def void_answer(request: Request, serving: Serving) -> Response:
@@ -56,7 +55,7 @@ def describe_void(serving: Serving) -> list[Triple]:
         Triple(document, FOAF.primaryTopic, whole),
         Triple(whole, RDF.type, VOID.Dataset),
         Triple(whole, DCT.title, Literal("Linked data of the Department for Work and Pensions", language="en")),
-        Triple(whole, DCT.license, LICENCE),
+        Triple(whole, DCT.license, NamedNode(OGL_3)),
         Triple(whole, DCT.modified, Literal(serving.release.manifest.created, datatype=XSD.dateTime)),
         Triple(whole, VOID.uriSpace, Literal(uris.root)),
         Triple(whole, VOID.sparqlEndpoint, uris.sparql()),

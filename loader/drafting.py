@@ -15,6 +15,7 @@ import polars as pl
 from loader.gate.policy import COUNTS, KINDS, MONEY, PERCENTAGES
 from loader.mapping import METADATA_SUFFIX
 from loader.sheet import unused
+from loader.uris import OGL_3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 DatatypeJson: TypeAlias = "str | dict[str, str] | None"
 UNIT_MEASURE: Final = "http://purl.org/linked-data/sdmx/2009/attribute#unitMeasure"
 PUBLISHER: Final = "https://www.gov.uk/government/organisations/department-for-work-pensions"
-LICENCE: Final = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 _CONTEXT: Final = '["http://www.w3.org/ns/csvw", {"@language": "en"}]'
 _PREFIXES: Final = """\
 @prefix qb: <http://purl.org/linked-data/cube#> .
@@ -254,7 +254,7 @@ def _source(draft: Draft) -> str:
 title = {_toml(title)}  # decide: what people will look for
 description = {_toml(draft.summary)}  # decide: what is counted, for whom, what to beware of
 publisher = "{PUBLISHER}"  # decide: whose figures are they?
-licence = "{LICENCE}"  # decide: is it?
+licence = "{OGL_3}"  # decide: is it?
 # landing_page = "https://…"  # decide: where the publisher presents it
 keywords = [{keywords}]  # decide
 edition = "{edition}"  # decide: {why}

@@ -335,11 +335,10 @@ def test_a_record_is_read_as_it_was_written(release: Release) -> None:
         read_record(b"<html>", node)
 
 
+@pytest.mark.parametrize("store", ["virtuoso"], indirect=True)
 def test_a_store_that_wants_to_know_who_asks_says_so(
     store: OtherStore, release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if store.name != "virtuoso":
-        pytest.skip("it asks nobody")
     monkeypatch.setenv("DWPLD_STORE_PASSWORD", "wrong")
     with pytest.raises(MisuseError, match=r"GET of <.*/publication> was answered 401 .*DWPLD_STORE_PASSWORD"):
         publish(release, store.graphs, LogWatcher())
