@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MAX_VALUES: Final = 150_000
 """More different values of a variable than this are not looked at one by one."""
+GIVEN_CHARS: Final = 100_000
+"""VALUES that are longer than this are not looked at by themselves."""
 SMALL: Final = 500
 """A block of no more rows than this is small enough."""
 
@@ -199,7 +201,11 @@ def push_store(
             if name in block.optional:
                 continue
             part = Component.around(name, block, left, around)
-            if part is None or _count(rewriter, block) <= SMALL:
+            if part is None:
+                continue
+            if (given := part.given(rewriter)) is not None:
+                block.restrict(name, given)
+            if _count(rewriter, block) <= SMALL:
                 continue
             values = distinct(rewriter, block, name)
             if values is not None:
@@ -248,6 +254,15 @@ class Component:
             and element.expression.variables <= found.variables
         ]
         return found
+
+    def given(self, rewriter: Rewriter) -> list[str] | None:
+        """Give the values that VALUES of this variable alone allow, if they are IRIs and not too many."""
+        alone = [v.data for v in self.values if set(v.variables) == {self.name}]
+        if not alone or sum(map(len, alone)) > GIVEN_CHARS:
+            return None
+        rows = " ".join(f"VALUES (?{self.name}) {{ {data} }}" for data in alone)
+        found = rewriter.stored.terms(f"{rewriter.prologue} SELECT DISTINCT ?{self.name} WHERE {{ {rows} }}")
+        return found if all(term.startswith("<") for term in found) else None
 
     def answer(self, rewriter: Rewriter, values: Sequence[str], context: Context) -> list[str]:
         """Ask the store which of some values there can be."""

@@ -157,7 +157,7 @@ def in_terms(value: Value, terms: Sequence[str]) -> str | None:
         found = [condition for term in terms if (condition := value.equals_term(term))]
         numbers = ", ".join(condition.rpartition(" = ")[2] for condition in found)
         return f"{value.sql} IN ({numbers})" if numbers else None
-    texts = ", ".join(map(quoted, terms))
+    texts = ", ".join(quoted(term) for term in terms if term.startswith(value.start))
     return f"{value.sql} IN ({texts})" if texts else None
 
 
