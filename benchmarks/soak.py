@@ -4,11 +4,12 @@
 
 A release is served with the settings as they are. Each client has an address of its own, as behind a proxy, and asks
 one query after the other, as fast as it is answered. Good are the example queries of all datasets and look-ups of
-single things; each was asked in peace before, and every answer must be the same rows. Bad are joins and sorts without
-end, paths that explode, deep nesting, 10,000-way UNIONs, requests to other services, connections that break off or
-half-close. What is reported: how good queries were answered and how soon, what bad ones came to, the workers that were
-replaced, and the memory of all processes before and after. As a floor, one client asks the good queries alone, in the
-same run. The program ends with 1 if the server was restarted or failed, or if an answer was wrong.
+single things, always different by a comment, so that none has been kept; each was asked in peace before, and every
+answer must be the same rows. Bad are joins and sorts without end, paths that explode, deep nesting, 10,000-way UNIONs,
+requests to other services, connections that break off or half-close. What is reported: how good queries were answered
+and how soon, what bad ones came to, the workers that were replaced, and the memory of all processes before and after.
+As a floor, one client asks the good queries alone, in the same run. The program ends with 1 if a server was restarted
+or failed, or if an answer was wrong.
 """
 
 from __future__ import annotations
@@ -98,6 +99,11 @@ def ask(client: httpx.Client, address: str, query: str, number: int) -> httpx.Re
     return client.post(address, data={"query": query}, headers=headers, timeout=90)
 
 
+def like_no_other(query: str, client: int, number: int) -> str:
+    """Make a query different from all before, so that its answer is not one that is kept."""
+    return f"{query}\n# {client} {number}"
+
+
 def hash_of(answer: httpx.Response) -> str:
     """Hash the rows of an answer; their order is no part of it."""
     if answer.headers["Content-Type"].startswith(JSON):
@@ -141,6 +147,7 @@ class Client(threading.Thread):
         self._seen = seen
         self._random = random.Random(number)
         self._http = httpx.Client()
+        self._asked = 0
 
     def run(self) -> None:
         """Ask until the time is over."""
@@ -156,8 +163,9 @@ class Client(threading.Thread):
 
     def _ask_well(self) -> None:
         query = self._random.choice(self._good)
+        self._asked += 1
         start = time.monotonic()
-        found = ask(self._http, self._address, query.text, self._number)
+        found = ask(self._http, self._address, like_no_other(query.text, self._number, self._asked), self._number)
         took_s = time.monotonic() - start
         if found.status_code in BUSY and "Retry-After" in found.headers:
             self._seen.note("good", "told to come again")
@@ -214,6 +222,18 @@ def memory_mib(pids: Sequence[int]) -> float:
     return total_kib / 1024
 
 
+def listeners(pids: Sequence[int], port: int) -> set[int]:
+    """Give the processes that listen at a port."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
+    sockets = {f"socket:[{line[9]}]" for line in lines if line[1].endswith(f":{port:04X}") and line[3] == "0A"}
+    found = set()
+    for pid in pids:
+        with suppress(OSError):
+            if sockets.intersection(str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()):
+                found.add(pid)
+    return found
+
+
 def count_files(pid: int) -> int:
     """Count the files and connections a process has open."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
@@ -230,7 +250,7 @@ def floor(address: str, good: Sequence[Good]) -> list[float]:
     with httpx.Client() as client:
         for query in good:
             start = time.monotonic()
-            ask(client, address, query.text, 0)
+            ask(client, address, like_no_other(query.text, 0, time.monotonic_ns()), 0)
             times.append(time.monotonic() - start)
     return times
 
@@ -275,6 +295,8 @@ def main() -> None:
         good = good_queries(server.address)
         alone = floor(server.address, good)
         before, files = memory_mib(family(pid)), count_files(pid)
+        port = urlsplit(server.address).port or 0
+        started = listeners(family(pid), port)
         print(
             f"{len(good)} good queries, {options.clients} clients, {options.bad:.0%} bad, {options.minutes:g} minutes"
         )
@@ -287,9 +309,12 @@ def main() -> None:
         processes = wait(clients, pid, until, lambda said: print(said, end="\r", file=sys.stderr, flush=True))
         time.sleep(SETTLE_S)
         after_alone = floor(server.address, good)
-        os.kill(pid, 0)  # it is the process that was started
+        if listeners(family(pid), port) != started:
+            seen.fault("a server was restarted")
         report(seen, alone, options.minutes)
-        print(f"workers seen: {len(processes) - 2:,}; files open: {files} before, {count_files(pid)} after")
+        workers = len(processes - started) - 1  # one forks
+        print(f"servers: {len(started)}; workers seen: {workers:,}")
+        print(f"files open in the first server: {files} before, {count_files(pid)} after")
         print(f"memory of all processes: {before:,.0f} MiB before, {memory_mib(family(pid)):,.0f} MiB after")
         medians = [statistics.median(times) * 1000 for times in (alone, after_alone)]
         print(f"p50 alone: {medians[0]:.0f} ms before, {medians[1]:.0f} ms after")
