@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -120,6 +120,8 @@ class Course:
         return Outcome.FAILED
 
 
+NOTED: Final = tuple(one.name for one in fields(Course) if one.name not in {"answer", "began"})
+"""What of a course another process is told."""
 _OUTCOMES: Final = {
     CLIENT_GONE: Outcome.GONE,
     int(HTTPStatus.NOT_MODIFIED): Outcome.UNCHANGED,

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from endpoint.accounts import Course
+    from endpoint.backend import Backend
     from endpoint.jobs import Job
     from endpoint.serving import Shelf
-    from endpoint.workers import Workers
 
 
 class JoinedError(Exception):
@@ -52,9 +52,9 @@ class Flight:
 class Answering:
     """Answers queries; belongs to one event loop."""
 
-    def __init__(self, shelf: Shelf, workers: Workers, cache_bytes: int) -> None:
+    def __init__(self, shelf: Shelf, backend: Backend, cache_bytes: int) -> None:
         self._shelf = shelf
-        self._workers = workers
+        self._backend = backend
         self._flights: dict[Hashable, Flight] = {}
         self.kept = Kept(cache_bytes)
 
@@ -115,7 +115,7 @@ class Answering:
 
         async def make() -> Answer:
             try:
-                serving, reply = await self._workers.answer(client, job, begin)
+                serving, reply = await self._backend.answer(client, job, begin)
             finally:
                 if key is not None and self._flights.get(key) is flight:
                     del self._flights[key]

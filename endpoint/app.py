@@ -18,6 +18,7 @@ from starlette.routing import request_response
 
 from endpoint.answering import Answering
 from endpoint.answers import READ_METHODS, answer, choose_form, entity_tag, link, problem, problem_json
+from endpoint.backend import Own
 from endpoint.catalogue import code_lists, datasets, examples
 from endpoint.codings import IDENTITY, coding_of, compressed
 from endpoint.completion import PATH as TERMS
@@ -28,19 +29,19 @@ from endpoint.discovery import discovery
 from endpoint.dumps import PLACE as DUMPS
 from endpoint.dumps import dump
 from endpoint.exports import export
+from endpoint.fast_path import FastPath
 from endpoint.feeds import feed_answer
 from endpoint.graph_store import graph_query, is_graph, long_graph
-from endpoint.health import HEALTH, LIVE, METRICS, health_answer, live_answer, metrics_answer
+from endpoint.health import HEALTH, LIVE, METRICS, check_metrics, live_answer
 from endpoint.jsonld import PATH as CONTEXT
 from endpoint.jsonld import context_answer
 from endpoint.media import ASSET_TYPES, HTML, OPENAPI, PROBLEM, TURTLE
-from endpoint.metrics import Metrics
+from endpoint.metrics import Answered, Metrics
 from endpoint.near_names import HEADER as HINT_HEADER
 from endpoint.openapi import PATH as DESCRIPTION
 from endpoint.openapi import described
 from endpoint.pages import render
 from endpoint.problems import RequestError, not_found
-from endpoint.query_log import QueryLog
 from endpoint.query_page import PATH as SPARQL
 from endpoint.resources import dereference
 from endpoint.search import PATH as SEARCH
@@ -51,14 +52,16 @@ from endpoint.sparql import METHODS as SPARQL_METHODS
 from endpoint.void import PATH as VOID
 from endpoint.void import void_answer
 from endpoint.watching import Watching
-from endpoint.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from endpoint.backend import Backend
     from endpoint.settings import Settings
+
+    MakeBackend = Callable[[Shelf], Backend]
 
 log = logging.getLogger(__name__)
 
@@ -145,23 +148,28 @@ def internal_error(number: str) -> Response:
 class Endpoint:
     """Answers requests out of the current release; each request holds one release from beginning to end."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, make_backend: MakeBackend) -> None:
         self._settings = settings
         self._shelf = Shelf(settings.release, settings.open_engine, settings.open_store)
-        self._workers = Workers(settings, self._shelf)
-        self._answering = Answering(self._shelf, self._workers, settings.cache_bytes)
-        self._log = QueryLog(settings)
+        self._backend = make_backend(self._shelf)
+        self._answering = Answering(self._shelf, self._backend, settings.cache_bytes // self._backend.servers)
         self._watching: Watching | None = None
-        self._metrics = Metrics(self._shelf, self._workers, self._answering, self._log)
+        self._metrics = Metrics(Answered(self._answering), *self._backend.collectors)
 
     def watching(self, app: ASGIApp) -> Watching:
         """Put what accounts for requests around an application."""
-        self._watching = Watching(app, self._shelf, self._answering.kept, self._metrics, self._log)
+        kept = self._answering.kept
+        fast_path = FastPath(self._shelf, kept, self._settings)
+        self._watching = Watching(app, self._shelf, kept, fast_path, self._metrics, self._backend)
         return self._watching
 
     def again(self, data: bytes, host: str) -> tuple[bytes, bytes] | None:
         """Give the answer to a request that was answered before, for `endpoint.connections`."""
         return self._watching.again(data, host) if self._watching is not None else None
+
+    def end(self) -> None:
+        """Know that no more requests will come."""
+        self._backend.end()
 
     def directly(self, app: ASGIApp) -> ASGIApp:
         """Take queries past the router, whose search for the one route there is takes as long as some answers."""
@@ -178,13 +186,11 @@ class Endpoint:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Have worker processes, and a log."""
-        self._log.start()
-        self._workers.start()
+        await self._backend.start(self._metrics)
         try:
             yield
         finally:
-            await self._workers.stop()
-            await run_in_threadpool(self._log.stop)
+            await self._backend.stop()
 
     async def respond(self, request: Request) -> Response:
         """Answer any request."""
@@ -211,16 +217,17 @@ class Endpoint:
             query = graph_query(request, serving, self._settings.max_rows)
             return await evaluated(request, self._shelf, self._settings, self._answering, query)
         if path == HEALTH:
-            return await health_answer(self._shelf, self._workers)
+            return await self._backend.health()
         if path == LIVE:
             return live_answer()
+        if path == METRICS:
+            check_metrics(request, self._settings)
+            return await self._backend.metrics()
         return await run_in_threadpool(self._read, request, path)
 
     def _read(self, request: Request, path: str) -> Response:
         if path.startswith("/assets/"):
             return asset(path, coding_of(request))
-        if path == METRICS:
-            return metrics_answer(request, self._settings, self._metrics)
         serving = self._shelf.current()
         if path.startswith(DUMPS):
             return dump(request, serving, path)
@@ -301,9 +308,9 @@ def asset_bytes(name: str, coding: str) -> bytes:
     return compressed(resources.files("endpoint").joinpath("static", name).read_bytes(), coding)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Make the application. Raises MisuseError if there is no release to serve."""
-    endpoint = Endpoint(settings)
+def create_app(settings: Settings, make_backend: MakeBackend | None = None) -> FastAPI:
+    """Make the application, with a backend of its own if none is given. Raises MisuseError if there is no release."""
+    endpoint = Endpoint(settings, make_backend or partial(Own, settings))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -312,6 +319,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title=settings.title, openapi_url=None, lifespan=lifespan)
     app.state.again = endpoint.again
+    app.state.end = endpoint.end
     app.add_middleware(endpoint.directly)
     app.add_middleware(Common)
     app.add_middleware(endpoint.watching)

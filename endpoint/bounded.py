@@ -90,6 +90,11 @@ def _write_rows(answer: QuerySolutions, form: Form, names: Sequence[str], limit:
     if columns != variables:
         places = [variables.index(column) for column in columns]
         rows = [[row[place] for place in places] for row in rows]
+    return write_rows(texts, rows, form, limit)
+
+
+def write_rows(texts: Sequence[str], rows: Sequence[Sequence[Term | None]], form: Form, limit: Limit) -> Written:
+    """Write a table of one row more than the limit allows, or fewer. Raises RequestError if it cannot be cut."""
     is_cut = len(rows) > limit.rows
     if is_cut and form in {CSV, TSV}:
         raise _too_many(form, "rows", limit)

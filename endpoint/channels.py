@@ -1,4 +1,4 @@
-"""The server's end of a worker's socket: a message at a time, awaited as a future, so that no task waits for it."""
+"""An end of a socket between processes: a message at a time, awaited as a future, so that no task waits for it."""
 
 from __future__ import annotations
 
@@ -39,31 +39,35 @@ class Channel(asyncio.Protocol):
         self._read()
 
     def eof_received(self) -> None:
-        """Note that the worker has ended; the transport closes by itself."""
-        self._end(ConnectionResetError("the worker has ended"))
+        """Note that the other process has ended; the transport closes by itself."""
+        self._end(ConnectionResetError("the other process has ended"))
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Note that the worker cannot be reached."""
-        self._end(error or ConnectionResetError("the worker cannot be reached"))
+        """Note that the other process cannot be reached."""
+        self._end(error or ConnectionResetError("the other process cannot be reached"))
+
+    def send(self, text: bytes) -> None:
+        """Write a message."""
+        assert self._transport is not None, "it is connected"
+        self._transport.write(text)
 
     def ask(self, text: bytes) -> asyncio.Future[Message]:
         """Write a message, and give the future of the one that answers it."""
-        assert self._transport is not None, "it is connected"
         awaited = self.receive()
-        self._transport.write(text)
+        self.send(text)
         return awaited
 
     def receive(self) -> asyncio.Future[Message]:
-        """Give the future of the next message; it raises OSError if the worker has ended."""
+        """Give the future of the next message; it raises OSError if the other process has ended."""
         self._awaited = awaited = asyncio.get_running_loop().create_future()
         if self.is_over:
-            awaited.set_exception(ConnectionResetError("the worker has ended"))
+            awaited.set_exception(ConnectionResetError("the other process has ended"))
         else:
             self._read()
         return awaited
 
     def close(self) -> None:
-        """Close the socket: the worker ends when it has answered, if it is not killed before."""
+        """Close the socket: a worker ends when it has answered, if it is not killed before."""
         if self._transport is not None:
             self._transport.close()
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loader.errors import MisuseError, Problem, ProblemsError
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Mapping
 
     from pyoxigraph import QuerySolutions
@@ -28,56 +27,32 @@ CELL_WIDTH: Final = 60
 
 def serve(release: Path, host: str, port: int, chosen: Mapping[str, str]) -> int:
     """Serve a release until SIGTERM or SIGINT; `chosen` are settings. Raises MisuseError if it cannot start."""
-    import uvicorn
-
     from endpoint.app import create_app
-    from endpoint.connections import connections
+    from endpoint.backend import Own
+    from endpoint.server import Server, listen
+    from endpoint.servers import server_count
     from endpoint.settings import from_environment
 
     settings = from_environment(release, os.environ)
     settings = replace(settings, **{name: value for name, value in chosen.items() if value})  # type: ignore[arg-type]
-    app = create_app(settings)
-    listening = listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"serving {release} at http://{shown}:{listening.getsockname()[1]}/", file=sys.stderr, flush=True)  # noqa: T201
-    patience_s = math.ceil(settings.timeout_s) + 2  # queries that run when the server is told to end may end
-    config = uvicorn.Config(
-        app,
-        http=connections(app.state.again),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=patience_s,
-    )
-    server = uvicorn.Server(config)
+    is_shared = server_count(settings) > 1
+    if is_shared:
+        listen(host, port, is_shared=False).close()  # else a server that is there already would share its port
+    with listen(host, port, is_shared=is_shared) as listening:
+        port = listening.getsockname()[1]
+        app = create_app(settings, partial(Own, settings, address=(host, port)))
+        shown = f"[{host}]" if ":" in host else host
+        at = f"http://{shown}:{port}/"
+        print(f"serving {release} at {at}", file=sys.stderr, flush=True)  # noqa: T201
+        server = Server(app, settings)
 
-    def stop(*_: object) -> None:
-        server.should_exit = True  # also for a signal that comes before the server looks for signals itself
+        def stop(*_: object) -> None:
+            server.should_exit = True  # also for a signal that comes before the server looks for signals itself
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    with listening:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
         server.run(sockets=[listening])
     return 0
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take a port. Raises MisuseError if it cannot be had."""
-    import socket
-
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # without the protocol's number asyncio leaves Nagle's algorithm on: most small answers would wait 40 ms
-    taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        taken.bind((host, port))
-        taken.listen(2048)
-    except (OSError, OverflowError) as error:
-        taken.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        message = f"cannot listen on {host} port {port}: {reason}; choose another with --port"
-        raise MisuseError(message) from error
-    return taken
 
 
 def query(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from endpoint.problems import RequestError, bad_request
 from endpoint.service_calls import masked, service_calls
-from endpoint.subjects import subject_of
+from endpoint.subjects import about_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -44,9 +44,11 @@ _CHAR = f"{_BASE}_0-9\u00b7\u0300-\u036f\u203f-\u2040-"
 _PREFIX = rf"[{_BASE}](?:\.{{0,8}}+[{_CHAR}]){{0,100}}+"
 _PLX = r"%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?#@%]"
 _LOCAL = rf"(?:[{_BASE}_:0-9]|{_PLX})(?:\.*+(?:[{_CHAR}:]|{_PLX}))*+"
+_IRI = r'[^<>"{}|^`\\\x00-\x20]'
+_SPACE: Final = re.compile(r"(?:[ \t\r\n]++|\#[^\r\n]*+)*+")
 _TERMINALS: Final = re.compile(
-    rf"""(?P<space>[ \t\r\n]+|\#[^\r\n]*)
-       |(?P<iri><(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*>)
+    rf"""(?:[ \t\r\n]++|\#[^\r\n]*+)*+
+       (?:(?P<iri><{_IRI}*+(?:\\(?:u[0-9A-Fa-f]{{4}}|U[0-9A-Fa-f]{{8}}){_IRI}*+)*+>)
        |(?P<string>'''(?:'{{0,2}}(?:[^'\\]|\\.))*'''|\"\"\"(?:\"{{0,2}}(?:[^\"\\]|\\.))*\"\"\"
           |'(?!'')(?:[^'\\\r\n]|\\.)*'|\"(?!\"\")(?:[^\"\\\r\n]|\\.)*\")
        |(?P<blank>_:[{_BASE}_0-9](?:\.*+[{_CHAR}])*+)
@@ -55,7 +57,8 @@ _TERMINALS: Final = re.compile(
        |(?P<tag>@[A-Za-z]+(?:-[A-Za-z0-9]+)*)
        |(?P<number>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+\.[eE][+-]?[0-9]+)
        |(?P<word>[A-Za-z_][A-Za-z0-9_]*)
-       |(?P<sign>\^\^|&&|\|\||[!<>]=|[(){{}}\[\]<>=!|&^*/+,;.?~\-])""",
+       |(?P<sign>\^\^|&&|\|\||[!<>]=|[(){{}}\[\]<>=!|&^*/+,;.?~\-])
+       |(?P<end>\Z))""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -87,11 +90,15 @@ class Analysis:
     """True if it calls other services, all of which are allowed."""
     subject: str | None = None
     """The one IRI that it is about; empty if it is about nothing, None if it may be about anything."""
+    predicate: str | None = None
+    """The one property whose values are all that it asks for."""
 
 
 def analyse(text: str, allowed: Collection[str] = ()) -> Analysis:
     """Check a query that may call the allowed services, and say what it is. Raises RequestError if it is refused."""
     tokens = list(tokenise(text))
+    if (found := about_one(tokens, text)) is not None:
+        return found
     calls = service_calls(tokens, allowed)
     if calls:
         text = masked(text, tokens, calls)
@@ -101,6 +108,7 @@ def analyse(text: str, allowed: Collection[str] = ()) -> Analysis:
     _refuse_nesting(tokens, text)
     _refuse_unknown_prefixes(tokens, text)
     words = [token.text.upper() for token in tokens if token.kind == "word"]
+    about = about_of(tokens)
     variables = dict.fromkeys(token.text[1:] for token in tokens if token.kind == "variable")
     return Analysis(
         form=next((word for word in words if word in QUERY_FORMS), ""),
@@ -108,22 +116,42 @@ def analyse(text: str, allowed: Collection[str] = ()) -> Analysis:
         is_repeatable=not calls and not UNREPEATABLE.intersection(words),
         variables=tuple(variables),
         is_federated=bool(calls),
-        subject=subject_of(tokens),
+        subject=about.subject if about is not None else None,
+    )
+
+
+def about_one(tokens: Sequence[Token], text: str) -> Analysis | None:
+    """Say what a query is that is about one subject or nothing; None if it may be another.
+
+    It has no prefix that is not declared, no brackets but those of its pattern, and no word that calls or changes
+    anything, so that no check is left; only with escapes could an engine read anything else (endpoint.subjects).
+    """
+    about = about_of(tokens)
+    if about is None or "\\" in text:
+        return None
+    variables = dict.fromkeys(token.text[1:] for token in tokens if token.kind == "variable")
+    return Analysis(
+        about.form,
+        has_dataset=False,
+        is_repeatable=True,
+        variables=tuple(variables),
+        subject=about.subject,
+        predicate=about.predicate,
     )
 
 
 def tokenise(text: str) -> Iterator[Token]:
     """Cut a text into terminals, without space and comments. Raises RequestError where no terminal starts."""
-    place = 0
-    while place < len(text):
-        match = _TERMINALS.match(text, place)
-        if match is None:
-            detail = f"Syntax error at {_where(text, place)}: {_unexpected(text, place)}"
-            raise _mistake(detail, text, place)
-        assert match.lastgroup is not None, "each alternative is a group"
-        if match.lastgroup != "space":
-            yield Token(match.lastgroup, match.group(), place)
+    read, place = _TERMINALS.match, 0
+    while match := read(text, place):
+        number, kind = match.lastindex or 0, match.lastgroup or ""
+        if kind == "end":
+            return
+        yield Token(kind, match[number], match.start(number))
         place = match.end()
+    place = _SPACE.match(text, place).end()  # type: ignore[union-attr]  # it matches nothing too
+    detail = f"Syntax error at {_where(text, place)}: {_unexpected(text, place)}"
+    raise _mistake(detail, text, place)
 
 
 def _unexpected(text: str, place: int) -> str:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
 
-from endpoint.metrics import CONTENT_TYPE
 from endpoint.problems import not_found
 from endpoint.settings import LOOPBACK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
 
-    from endpoint.metrics import Metrics
     from endpoint.serving import Shelf
     from endpoint.settings import Settings
     from endpoint.workers import Workers
@@ -30,7 +30,7 @@ PASSED_ON: Final = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
-async def health_answer(shelf: Shelf, workers: Workers) -> Response:
+async def health_answer(shelf: Shelf, workers: Workers, servers: Mapping[str, int]) -> Response:
     """Tell whether queries can be answered: 200, or 503 as long as no worker has the release open."""
     release = (await shelf.latest()).release
     alive = len(workers.pids)
@@ -41,6 +41,7 @@ async def health_answer(shelf: Shelf, workers: Workers) -> Response:
         "release_created": release.manifest.created,
         "release_age_s": int(age.total_seconds()),
         "release_refused": shelf.refused.name if shelf.refused else None,
+        "servers": servers,
         "workers": {"wanted": workers.count, "alive": alive, "busy": workers.busy},
         "queries_waiting": workers.admission.waiting,
     }
@@ -56,11 +57,10 @@ def _said(document: object, status: HTTPStatus) -> Response:
     return Response(json.dumps(document) + "\n", status, NO_STORE, "application/json")
 
 
-def metrics_answer(request: Request, settings: Settings, metrics: Metrics) -> Response:
-    """Give the metrics to whom the settings say. Raises RequestError, as if there were none, for anybody else."""
+def check_metrics(request: Request, settings: Settings) -> None:
+    """Raise RequestError, as if there were no metrics, unless the settings say that the client is given them."""
     if settings.metrics == "off" or (settings.metrics == LOOPBACK and not is_local(request)):
         raise not_found(METRICS)
-    return Response(metrics.write(), headers={**NO_STORE, "Content-Type": CONTENT_TYPE})
 
 
 def is_local(request: Request) -> bool:

@@ -100,9 +100,9 @@ class Reply:
     spent_s: float = 0.0
     """Processors' time that the worker has had, since it began."""
 
-    def message(self) -> bytes:
-        """Write it."""
-        header: Header = {
+    def header(self) -> Header:
+        """Give all but the body as JSON can hold it."""
+        return {
             "status": self.status.value,
             "is_cut": self.is_cut,
             "detail": self.detail,
@@ -111,7 +111,10 @@ class Reply:
             "is_spent": self.is_spent,
             "spent_s": self.spent_s,
         }
-        return message(header, self.body)
+
+    def message(self) -> bytes:
+        """Write it."""
+        return message(self.header(), self.body)
 
     @classmethod
     def of(cls, header: Header, body: bytes) -> Reply:

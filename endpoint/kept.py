@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from endpoint.codings import IDENTITY, compressed
@@ -68,7 +69,7 @@ class Answer:
         return coding == IDENTITY or coding in self.packed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shortcut:
     """How a request was answered."""
 
@@ -79,7 +80,7 @@ class Shortcut:
     text: str
     client: str
 
-    @property
+    @cached_property
     def head(self) -> bytes:
         """Its headers as bytes."""
         return b"".join(b"%b: %b\r\n" % header for header in self.start["headers"])

@@ -68,9 +68,9 @@ class QueryLog:
 
     def note(self, course: Course, took_s: float, client: str) -> None:
         """Note a query that has come to an end."""
-        is_slow = 0 < self._settings.slow_s <= took_s
-        if not self._settings.query_log and not is_slow:
+        if not is_noted(self._settings, took_s):
             return
+        is_slow = 0 < self._settings.slow_s <= took_s
         line = json.dumps(self._entry(course, took_s, client, is_slow=is_slow))
         try:
             self._lines.put_nowait(logging.makeLogRecord({"msg": line}))
@@ -102,6 +102,11 @@ class QueryLog:
         elif self._settings.log_clients == "hash":
             entry["client"] = self._pseudonyms.of(client, now.date().isoformat())
         return entry
+
+
+def is_noted(settings: Settings, took_s: float) -> bool:
+    """Tell whether a query that took so long is logged."""
+    return bool(settings.query_log) or 0 < settings.slow_s <= took_s
 
 
 def handler_of(place: str) -> logging.Handler:

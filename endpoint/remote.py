@@ -123,6 +123,9 @@ class RemoteSource:
     def look_up(self, query: str, form: str, subject: NamedNode | None) -> None:
         """Give nothing: what takes a store elsewhere how long is not known."""
 
+    def values(self, subject: NamedNode, predicate: NamedNode, limit: int) -> None:
+        """Give nothing, for the same reason."""
+
     def explain(self, query: str, scope: Dataset | Scope) -> Explained:
         """Tell what the store is asked."""
         wanted = self._wanted(query)

@@ -46,6 +46,8 @@ PREFIXES: Final[dict[str, str]] = {
 }
 PLAIN: Final = (terms.XSD.string, NamedNode(f"{terms.RDF.NAMESPACE}langString"))
 """Types of literals that are not written out."""
+_BOOLEANS: Final[dict[tuple[bool, str], bytes]] = {}
+"""Truth values as they are written in each form; there are two."""
 _NEEDS_QUOTES: Final = re.compile(r'[",\r\n]')
 _TSV_ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
@@ -69,9 +71,12 @@ def write_answer(answer: Answer, form: Form, names: Sequence[str], prefixes: Map
 
 
 def _write_boolean(answer: QueryBoolean, form: Form) -> bytes:
-    if form in RESULT_WRITERS:
-        return _checked(answer.serialize(format=RESULT_WRITERS[form]), form)
-    return b"true\n" if answer else b"false\n"
+    key = bool(answer), form.suffix
+    if key not in _BOOLEANS:
+        plain = b"true\n" if answer else b"false\n"
+        is_structured = form in RESULT_WRITERS
+        _BOOLEANS[key] = _checked(answer.serialize(format=RESULT_WRITERS[form]), form) if is_structured else plain
+    return _BOOLEANS[key]
 
 
 def write_graph(triples: Iterable[Triple], form: Form, prefixes: Mapping[str, str]) -> bytes:

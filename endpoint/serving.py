@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
+import os
 import threading
 import time
 import traceback
@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final, TypeVar
+
+import duckdb
 
 from endpoint.completion import TermIndex, index_terms
 from endpoint.cubes.columns import open_columns
@@ -46,7 +48,9 @@ log = logging.getLogger(__name__)
 STACK_BYTES: Final = 512 * 1024 * 1024
 """Stack of a query thread. The engine recurses over long queries: the longest accepted needs about 250 MB, and the
 pages of a stack cost memory only once they are used."""
-RETRY_S: Final = 2
+RETRY_S: Final = 10
+"""Seconds after which a release that could not be opened is tried again: what was short may be there."""
+STORE_RETRY_S: Final = 2
 """Seconds after which it is tried again whether a store elsewhere holds a release."""
 
 
@@ -99,12 +103,15 @@ class Shelf:
 
     def __init__(self, path: Path, open_engine: OpenEngine = DuckEngine, open_store: OpenStore | None = None) -> None:
         self._path = path
+        self._path_text = str(path)
         self._open = partial(open_serving, open_engine=open_engine, open_store=open_store)
-        self._patience_s = math.inf if open_store is None else RETRY_S
+        self._patience_s = RETRY_S if open_store is None else STORE_RETRY_S
         self._lock = threading.Lock()
         self._serving = self._open(path)
         self._refused: Path | None = None
         self._refused_s = 0.0
+        self._settled: Path | None = None
+        """What the path leads to, if that is served."""
         self._seen: tuple[tuple[int, int, int], Path] | None = None
 
     @property
@@ -125,12 +132,18 @@ class Shelf:
         has_moved = self._has_moved(self._real())
         return await asyncio.to_thread(self.current) if has_moved else self._serving
 
-    def is_latest(self, serving: Serving) -> bool:
-        """Tell whether a release is the one to serve."""
-        return serving is self._serving and not self._has_moved(self._real())
+    def settled(self) -> Serving | None:
+        """Give the same if there is no other to be opened."""
+        real = self._real()
+        if real is self._settled:  # which is seen sooner than that paths are equal
+            return self._serving
+        if self._has_moved(real):
+            return None
+        self._settled = real if real != self._refused else None
+        return self._serving
 
     def _has_moved(self, real: Path) -> bool:
-        """Tell whether there is another release to try: not one refused, unless a store may have come to hold it."""
+        """Tell whether there is another release to try: not one refused a moment ago."""
         if real == self._refused:
             return time.monotonic() - self._refused_s > self._patience_s
         return real != self._serving.release.path
@@ -138,7 +151,7 @@ class Shelf:
     def _real(self) -> Path:
         """Resolve the path; again only if what it leads to is another directory than before, which is quick to see."""
         try:
-            found = self._path.stat()
+            found = os.stat(self._path_text)  # noqa: PTH116 - each request does it, and pathlib takes three times as long
         except OSError:
             return self._path.resolve()
         directory = (found.st_dev, found.st_ino, found.st_ctime_ns)
@@ -149,11 +162,12 @@ class Shelf:
     def _move(self, real: Path) -> None:
         if not self._has_moved(real):
             return  # another request was quicker
+        self._settled = None
         try:
             self._serving = self._open(real)
             self._refused = None
             log.info("serving release %s", real.name)
-        except (DwpldError, OSError) as error:
+        except (DwpldError, OSError, duckdb.Error) as error:
             is_known, self._refused, self._refused_s = real == self._refused, real, time.monotonic()
             log.log(
                 logging.DEBUG if is_known else logging.ERROR,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,7 @@ COMMAND_LINE: Final = frozenset({"release", "engine", "spark_master", "store"})
 """Settings that the command line takes, and looks for in the environment itself."""
 LOOPBACK: Final = "loopback"
 CHOICES: Final = {"metrics": (LOOPBACK, "any", "off"), "log_clients": ("none", "hash", "address")}
-MAY_BE_ZERO: Final = frozenset({"workers", "cache_bytes", "slow_s"})
+MAY_BE_ZERO: Final = frozenset({"servers", "workers", "cache_bytes", "slow_s"})
 
 LISTS: Final = frozenset({"services", "services_inside"})
 """Lists that may be in files."""
@@ -49,6 +50,8 @@ class Settings:
     """Address of the Spark cluster; empty for what Spark's own configuration names."""
     store: str = ""
     """Address of a SPARQL store that holds every triple of the release; empty for what the release has itself."""
+    servers: int = 0
+    """Processes that answer requests; 0 for one for each processor, up to four."""
     workers: int = 0
     """Processes that answer queries; 0 for one more than there are processors."""
     timeout_s: float = 10.0
@@ -89,6 +92,11 @@ class Settings:
     def allowed(self) -> Services:
         """The services that queries may call. Raises MisuseError if one cannot be."""
         return Services.of(self.services, self.services_inside)
+
+    @property
+    def patience_s(self) -> int:
+        """Longest time for queries to end that run when a server is told to end."""
+        return math.ceil(self.timeout_s) + 2
 
     @property
     def open_engine(self) -> OpenEngine:

@@ -13,12 +13,12 @@ from importlib import resources
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from pyoxigraph import NamedNode, QueryBoolean, QuerySolutions, QueryTriples, Triple, Variable
+from pyoxigraph import NamedNode, QueryBoolean, QuerySolutions, QueryTriples, Store, Triple, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pyoxigraph import BlankNode, DefaultGraph, Literal, Store
+    from pyoxigraph import BlankNode, DefaultGraph, Literal
 
     from loader.release import Release
 
@@ -66,6 +66,13 @@ class QuadSource(Protocol):
 
     def look_up(self, query: str, form: str, subject: NamedNode | None) -> Answer | None:
         """Answer a query of this form that is about one subject or nothing (endpoint.subjects), in all graphs, at once.
+
+        None if not all that is said of the subject is in a graph store in this process.
+        """
+        ...
+
+    def values(self, subject: NamedNode, predicate: NamedNode, limit: int) -> list[Term] | None:
+        """Give the values of a property, each once, at once: as many as the limit, or one more if there are more.
 
         None if not all that is said of the subject is in a graph store in this process.
         """
@@ -120,8 +127,17 @@ class StoreSource:
         return self._store.query(query, base_iri=self._base_iri, use_default_graph_as_union=is_union)
 
     def look_up(self, query: str, form: str, subject: NamedNode | None) -> Answer:  # noqa: ARG002 (nothing is elsewhere)
-        """Answer a query that is about one subject."""
-        return self.answer(query, Scope.UNION)
+        """Answer a query that is about one subject, or about nothing, and so true."""
+        return self.answer(query, Scope.UNION) if subject is not None else _true()
+
+    def values(self, subject: NamedNode, predicate: NamedNode, limit: int) -> list[Term]:
+        """Give the values of a property."""
+        found: dict[Term, None] = {}
+        for quad in self._store.quads_for_pattern(subject, predicate, None, None):
+            found[quad.object] = None
+            if len(found) > limit:
+                break
+        return list(found)
 
     def explain(self, query: str, scope: Dataset | Scope) -> Explained:
         """Tell that the store answers the query as it is."""
@@ -165,6 +181,11 @@ class StoreSource:
     def has(self, subject: NamedNode) -> bool:
         """Tell whether anything is said of a subject."""
         return next(self._store.quads_for_pattern(subject, None, None, None), None) is not None
+
+
+@cache
+def _true() -> Answer:
+    return Store().query("ASK {}")
 
 
 @cache

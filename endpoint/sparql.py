@@ -7,7 +7,6 @@ over HTTP writes.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from endpoint.answering import Answering
+    from endpoint.media import Form
     from endpoint.serving import Serving, Shelf
     from endpoint.settings import Settings
 
@@ -77,10 +77,10 @@ class Query:
     is_explained: bool = False
     """True if not the answer is wanted, but how it is found."""
 
-    @property
-    def key(self) -> str:
-        """Tell it from other queries, for the entity tag."""
-        return hashlib.sha256(repr((self.text, self.scope)).encode()).hexdigest()
+
+def tag_of(serving: Serving, form: Form, text: str, scope: Dataset | Scope, max_rows: int) -> str:
+    """Name the answer to a query in a form."""
+    return entity_tag(serving, form, f"{max_rows} {scope} {text}")
 
 
 async def sparql(request: Request, shelf: Shelf, settings: Settings, answering: Answering) -> Response:
@@ -220,16 +220,16 @@ async def run(request: Request, shelf: Shelf, settings: Settings, answering: Ans
         return PlainTextResponse(explained.reply.body, headers={"Vary": "Accept"})
     form = choose_form(request, (*forms_of_query(query.analysis.form), HTML))
     course.form = form.suffix
-    key = f"{query.key} {settings.max_rows}"
     has_tag = query.is_get and query.analysis.is_repeatable
     links = [link("/", rel="collection")]
-    tag = entity_tag(await shelf.latest(), form, key) if has_tag else None
+    tagged = partial(tag_of, form=form, text=query.text, scope=query.scope, max_rows=settings.max_rows)
+    tag = tagged(await shelf.latest()) if has_tag else None
     if tag is not None and is_current(request, tag):
         return answer(request, form, tag, links, bytes)
     address = address_of(request) if form == HTML else ""
     job = Job(query.text, query.scope, query.analysis, form.suffix, address)
     found = await answering.answer(course, client, job)
-    tag = entity_tag(found.serving, form, key) if has_tag else None
+    tag = tagged(found.serving) if has_tag else None
     body = found.reply.body
     respond = partial(answer, request, form, tag, links, lambda: body, found.pack)
     is_quick = len(body) < WORTH_FROM or found.is_packed(coding_of(request))

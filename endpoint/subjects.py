@@ -8,7 +8,7 @@ LIMIT. Whatever else there is, the query is taken for one about anything.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,22 +16,31 @@ if TYPE_CHECKING:
     from endpoint.guard import Token
 
 MOST_TOKENS: Final = 80
-NOTHING: Final = ""
-"""The subject of `ASK {}`, which is about nothing."""
 _PLAIN: Final = re.compile(r"<[A-Za-z][A-Za-z0-9+-]*://(?!.*/\.)[^\\]*>")
 """An IRI that means the same to every reader: absolute, without escapes, and without `/.`, which may be resolved."""
-_LETTERS: Final = {"iri": "i", "name": "i", "variable": "v", "string": "s", "number": "n", "tag": "t"}
+_LETTERS: Final = {"iri": "i", "name": "i", "string": "s", "number": "n", "tag": "t"}
 _PATTERN: Final = r"(?:i[iav](?:i|v|n|b|s(?:t|\^i)?)\.?)"
 _SHAPES: Final = re.compile(
     rf"S(?:v+|\*)W?\{{{_PATTERN}\}}(?:Ln)?|AW?\{{{_PATTERN}?\}}|CW?\{{{_PATTERN}\}}|C\{{{_PATTERN}\}}W?\{{{_PATTERN}\}}|Di"
 )
+_VALUES: Final = re.compile(r"SvW?\{iiv\.?\}")
 _WORDS: Final = {"SELECT": "S", "ASK": "A", "CONSTRUCT": "C", "DESCRIBE": "D", "WHERE": "W", "LIMIT": "L"}
-_CASED: Final = {"a": "a", "true": "b", "false": "b"}
-_SIGNS: Final = {"{": "{", "}": "}", ".": ".", "*": "*", "^^": "^"}
+_WRITTEN: Final = {"a": "a", "true": "b", "false": "b", "{": "{", "}": "}", ".": ".", "*": "*", "^^": "^"}
 
 
-def subject_of(tokens: Sequence[Token]) -> str | None:
-    """Give the IRI that a query is about; empty for `ASK {}`, None for every other query."""
+class About(NamedTuple):
+    """What a query is about."""
+
+    form: str
+    """`SELECT`, `ASK`, `CONSTRUCT` or `DESCRIBE`."""
+    subject: str
+    """An IRI; empty for `ASK {}`, which is about nothing."""
+    predicate: str | None = None
+    """The property, if it asks for all its values and for nothing else."""
+
+
+def about_of(tokens: Sequence[Token]) -> About | None:
+    """Tell what a query is about; None if that may be anything."""
     if len(tokens) > MOST_TOKENS:
         return None
     start, prefixes = _prefixes(tokens)
@@ -42,7 +51,10 @@ def subject_of(tokens: Sequence[Token]) -> str | None:
     iris = [_iri(token, prefixes) for token, letter in zip(body, letters, strict=True) if letter == "i"]
     if not all(map(_PLAIN.fullmatch, iris)) or _is_repeated(body, letters):
         return None
-    return iris[_subject(letters)][1:-1] if iris else NOTHING
+    if not iris:  # what is about nothing is not read by the engine, nor what is about a property
+        return About(body[0].text.upper(), "") if not start else None
+    is_property = not start and _VALUES.fullmatch(letters) and body[1].text[1:] == body[letters.rfind("v")].text[1:]
+    return About(body[0].text.upper(), iris[_subject(letters)][1:-1], iris[1][1:-1] if is_property else None)
 
 
 def _prefixes(tokens: Sequence[Token]) -> tuple[int, dict[str, str]]:
@@ -50,18 +62,18 @@ def _prefixes(tokens: Sequence[Token]) -> tuple[int, dict[str, str]]:
     start, found = 0, {}
     while start + 2 < len(tokens) and tokens[start].text.upper() == "PREFIX":
         _, name, iri = tokens[start : start + 3]
-        if iri.kind == "iri":
-            found[name.text] = iri.text[:-1]
+        if name.kind != "name" or name.text.find(":") != len(name.text) - 1 or not _PLAIN.fullmatch(iri.text):
+            break
+        found[name.text] = iri.text[:-1]
         start += 3
     return start, found
 
 
 def _letter(token: Token) -> str:
-    if token.kind == "word":
-        return _CASED.get(token.text) or _WORDS.get(token.text.upper(), "?")
-    if token.kind == "sign":
-        return _SIGNS.get(token.text, "?")
-    return _LETTERS.get(token.kind, "?") if token.kind != "variable" or token.text.isascii() else "?"
+    kind, text, _ = token
+    if kind == "variable":
+        return "v" if text.isascii() else "?"
+    return _LETTERS.get(kind) or _WRITTEN.get(text) or _WORDS.get(text.upper(), "?")
 
 
 def _iri(token: Token, prefixes: dict[str, str]) -> str:

@@ -19,9 +19,10 @@ from endpoint.query_page import PATH
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from endpoint.backend import Backend
+    from endpoint.fast_path import FastPath
     from endpoint.kept import Kept, Shape
     from endpoint.metrics import Metrics
-    from endpoint.query_log import QueryLog
     from endpoint.serving import Shelf
 
 LONGEST_ADDRESS: Final = 8_192
@@ -32,12 +33,15 @@ READ: Final = frozenset({"GET", "HEAD"})
 class Watching:
     """Passes requests on, answers those it has answered before, and accounts for all."""
 
-    def __init__(self, app: ASGIApp, shelf: Shelf, kept: Kept, metrics: Metrics, log: QueryLog) -> None:
+    def __init__(
+        self, app: ASGIApp, shelf: Shelf, kept: Kept, fast_path: FastPath, metrics: Metrics, backend: Backend
+    ) -> None:
         self._app = app
         self._shelf = shelf
         self._kept = kept
+        self._fast_path = fast_path
         self._metrics = metrics
-        self._log = log
+        self._backend = backend
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it, and account for it."""
@@ -61,22 +65,29 @@ class Watching:
         took_s = time.perf_counter() - course.began
         self._metrics.note(course, took_s)
         if course.text is not None:
-            self._log.note(course, took_s, client)
+            self._backend.note(course, took_s, client)
 
     def again(self, data: bytes, host: str) -> tuple[bytes, bytes] | None:
-        """Give headers and body of the answer to a request of these bytes, if it is kept."""
-        shape = (data, host)
-        known = self._kept.known(shape)
-        if known is None or not self._shelf.is_latest(known.answer.serving):
-            return None
-        shortcut = self._kept.shortcut(known.answer.serving, shape)
-        if shortcut is None:
-            return None
+        """Give headers and body of the answer to a request of these bytes, if it is kept or a look-up."""
         course = Course("sparql")
+        shortcut = self._kept_again((data, host))
+        if shortcut is None:
+            found = self._fast_path.answer(data, host, course)
+            if found is not None:
+                client, head, body = found
+                self._account(course, client)
+                return head, body
+            return None
         note_again(course, shortcut)
         course.sent_bytes = len(shortcut.body["body"])
         self._account(course, shortcut.client)
         return shortcut.head, shortcut.body["body"]
+
+    def _kept_again(self, shape: Shape) -> Shortcut | None:
+        if self._kept.known(shape) is None:
+            return None
+        serving = self._shelf.settled()
+        return self._kept.shortcut(serving, shape) if serving is not None else None
 
     async def _answer_again(self, scope: Scope, send: Send, course: Course, shortcut: Shortcut) -> None:
         note_again(course, shortcut)
@@ -104,6 +115,9 @@ class Watching:
                     text, client = course.text or "", host_of(scope)
                     shortcut = Shortcut(course.answer, started, message, course.form, text, client)
                     self._kept.remember(shape, shortcut)
+                    if HEAD in scope and course.source is Source.SERVER:
+                        data, host = scope[HEAD]
+                        self._fast_path.learn(data, host, scope, shortcut)
             await send(message)
 
         await self._app(scope, receive, noting)

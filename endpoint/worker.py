@@ -1,8 +1,9 @@
 """The processes that answer queries: one that forks, and those it forks, each with a release opened read-only.
 
 `python -m endpoint.worker N` is started by `endpoint.workers` with a socket as file descriptor N. It imports everything
-once, which takes longer than all else, and forks a worker for each socket it is sent. It tells when one has ended,
-kills one when told to, and ends, with all of them, when the server does.
+once, which takes longer than all else, and forks a worker for each socket it is sent. More servers
+(endpoint.server) are forked here too. It tells when a process has ended, kills one when told to, and ends, with all of
+them, when the server does.
 
 A worker answers one query at a time, whole, and never says what it thinks of time: the server kills it. Its memory is
 bounded by its address space (RLIMIT_AS), counted from what it has once the release is open; what goes beyond that ends
@@ -96,7 +97,7 @@ class Forker:
             self._listen_no_more()
             die_with_parent()
             with socket.socket(fileno=channel) as connected:
-                work(connected, order)
+                (serve if "port" in order else work)(connected, order)
         except ConnectionError:
             pass  # the server is gone
         except BaseException:
@@ -138,11 +139,23 @@ def die_with_parent() -> None:
             os._exit(0)
 
 
-def work(channel: socket.socket, order: Header) -> None:
-    """Open a release and answer queries about it until the server closes the socket."""
+def serve(channel: socket.socket, order: Header) -> None:
+    """Answer requests beside the server."""
+    from endpoint import server  # what only servers need is not in every worker
+
+    server.serve(channel, str(order["host"]), int(str(order["port"])), settings_of(order))
+
+
+def settings_of(order: Header) -> Settings:
+    """Read the settings of an order."""
     raw = order["settings"]
     assert isinstance(raw, dict), "the server wrote it"
-    settings = Settings(**{**raw, "release": Path(str(order["release"]))})
+    return Settings(**{**raw, "release": Path(str(order["release"]))})
+
+
+def work(channel: socket.socket, order: Header) -> None:
+    """Open a release and answer queries about it until the server closes the socket."""
+    settings = settings_of(order)
     room = Room(settings.max_memory_bytes)
     try:
         serving = open_serving(settings.release, settings.open_engine, room.count_as_opened, settings.open_store)

@@ -140,6 +140,12 @@ class Workers:
             await asyncio.to_thread(self._forker.stop)
             self._forker.close()
 
+    def fork(self, order: Header) -> socket.socket:
+        """Have a process forked that does what it is told over the socket that is given."""
+        if self._forker is None or not self._forker.is_running:
+            self._forker = Forker(self._ended)
+        return self._forker.fork(order)
+
     async def answer(self, client: str, job: Job, begin: Callable[[], None]) -> tuple[Serving, Reply]:
         """Answer a query when it is the client's turn, from the release served then; `begin` is told when it is.
 
@@ -305,10 +311,8 @@ class Workers:
 
     async def _started(self, release: Path) -> Worker:
         """Start a worker and wait until it has opened the release. Raises RequestError if it cannot."""
-        if self._forker is None or not self._forker.is_running:
-            self._forker = Forker(self._ended)
         settings: Header = {**asdict(self._settings), "release": None}
-        channel = self._forker.fork({"release": str(release), "settings": settings})
+        channel = self.fork({"release": str(release), "settings": settings})
         _, connected = await asyncio.get_running_loop().create_unix_connection(Channel, sock=channel)
         worker = Worker(release, connected)
         try:
@@ -354,9 +358,9 @@ class Forker:
         asyncio.get_running_loop().add_reader(self._control, self._listen)
 
     def fork(self, order: Header) -> socket.socket:
-        """Have a worker forked; it will answer over the socket that is given."""
+        """Have a process forked; it will answer over the socket that is given."""
         ours, theirs = socket.socketpair()
-        with theirs, suppress(OSError):  # then it is gone, and so will be the worker
+        with theirs, suppress(OSError):  # then it is gone, and so will be the other
             socket.send_fds(self._control, [f"{json.dumps(order)}\n".encode()], [theirs.fileno()])
         ours.setblocking(False)
         return ours

@@ -61,6 +61,12 @@ class CubeSource:
         found = self._store.look_up(query, form, subject)
         return _described(found) if form == "DESCRIBE" else found  # type: ignore[arg-type]
 
+    def values(self, subject: NamedNode, predicate: NamedNode, limit: int) -> list[Term] | None:
+        """Give the values of a property, if it is of no observation."""
+        if self._columns.cube_of(str(subject)) is not None:
+            return None
+        return self._store.values(subject, predicate, limit)
+
     def _answer(self, query: str, scope: Dataset | Scope) -> Answer:
         try:
             parsed = read_query(query, self._base_iri)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from endpoint.commands import listen, query, serve
+from endpoint.commands import query, serve
+from endpoint.server import listen
 from endpoint.serving import Shelf
 from loader.errors import MisuseError, ProblemsError
 from tests.integration.small import make_release
@@ -128,7 +129,7 @@ def test_small_answers_are_sent_at_once() -> None:
             found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
             writer.close()
 
-        listening = listen("127.0.0.1", 0)
+        listening = listen("127.0.0.1", 0, is_shared=False)
         async with await asyncio.start_server(connected, sock=listening):
             _, writer = await asyncio.open_connection(*listening.getsockname())
             nodelay = await found

@@ -63,6 +63,8 @@ def queries(subject: NamedNode, predicate: NamedNode, thing: NamedNode | Literal
     return [
         "ASK {}",
         f"DESCRIBE {subject}",
+        f"SELECT ?o {{ {begun} ?o . }}",
+        f"SELECT ?o WHERE {{ {subject} a ?o }}",
         f"SELECT ?none {{ {subject} {predicate} ?o }} LIMIT 2",
         f"CONSTRUCT {{ ?o a {predicate} }} WHERE {{ {subject} {predicate} ?o . }}",
         *(f"ASK {{ {pattern} }}" for pattern in patterns),
@@ -112,6 +114,9 @@ def test_many_rows_and_none_are_for_a_worker(tmp_path: Path) -> None:
     store.flush()
     del store
     serving = open_serving(path)
+    many = NamedNode(f"{BASE}/id/many")
+    assert len(serving.source.values(many, many, 10) or ()) == 11, "it is known that there are more"
+    assert look_up(only(f"SELECT ?o {{ {many} {many} ?o }}"), serving) is None
     for form in ("DESCRIBE {}", "SELECT * {{ {} ?p ?o }}", "CONSTRUCT WHERE {{ {} ?p ?o }}"):
         assert look_up(only(form.format(f"<{BASE}/id/few>")), serving) is not None
         assert look_up(only(form.format(f"<{BASE}/id/many>")), serving) is None

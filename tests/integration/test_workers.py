@@ -136,6 +136,7 @@ def serving_any(release: Path, **settings: float | str) -> Iterator[Server]:
         "max_memory_bytes": MEMORY_BYTES,
         "max_rows": ROWS,
         "workers": 3,
+        "servers": 1,
     }
     limits |= settings
     environment = {**os.environ, **{f"DWPLD_{name.upper()}": str(value) for name, value in limits.items()}}
