@@ -97,6 +97,19 @@ def test_a_damaged_release_is_passed_over(releases: Path) -> None:
     assert shelf.current().release.id == "third"
 
 
+def test_a_release_that_could_not_be_opened_is_tried_again(releases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("endpoint.serving.RETRY_S", -1.0)
+    shelf = Shelf(releases / "current")
+    manifest = releases / "releases" / "second" / "manifest.json"
+    whole = manifest.read_text("utf-8")
+    manifest.write_text("{", "utf-8")
+    switch(releases, "second")
+    assert (shelf.current().release.id, shelf.settled()) == ("first", None)
+    manifest.write_text(whole, "utf-8")
+    assert shelf.current().release.id == "second"
+    assert shelf.settled() is shelf.current()
+
+
 def test_a_request_holds_one_release(releases: Path) -> None:
     shelf = Shelf(releases / "current")
     held = shelf.current()

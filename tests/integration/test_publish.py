@@ -279,7 +279,7 @@ def test_the_endpoint_serves_out_of_a_store(published: OtherStore, release: Rele
 def test_a_release_is_served_once_the_store_holds_it(
     store: OtherStore, release: Release, smaller: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("endpoint.serving.RETRY_S", -1.0)
+    monkeypatch.setattr("endpoint.serving.STORE_RETRY_S", -1.0)
     publish(release, store.graphs, LogWatcher())
     link = tmp_path / "current"
     link.symlink_to(release.path)
