@@ -102,6 +102,10 @@ class Kept:
     def __contains__(self, key: Hashable) -> bool:
         return key in self._answers
 
+    def follow(self, serving: Serving) -> None:
+        """Let go of answers out of any other release, which would keep its files open."""
+        self._move_to(serving)
+
     def get(self, serving: Serving, key: Hashable) -> Answer | None:
         """Find an answer out of the release that is served."""
         self._move_to(serving)

@@ -115,6 +115,11 @@ class Shelf:
         self._seen: tuple[tuple[int, int, int], Path] | None = None
 
     @property
+    def serving(self) -> Serving:
+        """The release that was served last, without a look whether there is another."""
+        return self._serving
+
+    @property
     def refused(self) -> Path | None:
         """The release that the path leads to, if it cannot be opened."""
         return self._refused

@@ -59,6 +59,7 @@ class Watching:
             else:
                 await self._pass_on(scope, receive, send, course, shape)
         finally:
+            self._kept.follow(self._shelf.serving)
             self._account(course, host_of(scope))
 
     def _account(self, course: Course, client: str) -> None:

@@ -341,6 +341,11 @@ def test_memory_is_back_where_it_was_after_many_kills(release: Path) -> None:
         assert server.is_well()
         assert resident_bytes(server.process.pid) - before < 10_000_000
         assert open_files(server.process.pid) <= open_before + 1
+        until = time.monotonic() + 10
+        while (
+            len(server.workers()) > 3 and time.monotonic() < until
+        ):  # the last that was killed may not have been reaped
+            time.sleep(0.05)
         assert len(server.workers()) <= 3
 
 
