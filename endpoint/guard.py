@@ -24,6 +24,8 @@ from endpoint.subjects import about_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from endpoint.subjects import About
+
 MAX_NESTING: Final = 200
 MAX_OPERATORS_IN_IRI: Final = 64
 """A relative IRI with more of these characters is no IRI, but an expression made to look like one."""
@@ -47,7 +49,7 @@ _LOCAL = rf"(?:[{_BASE}_:0-9]|{_PLX})(?:\.*+(?:[{_CHAR}:]|{_PLX}))*+"
 _IRI = r'[^<>"{}|^`\\\x00-\x20]'
 _SPACE: Final = re.compile(r"(?:[ \t\r\n]++|\#[^\r\n]*+)*+")
 _TERMINALS: Final = re.compile(
-    rf"""(?:[ \t\r\n]++|\#[^\r\n]*+)*+
+    rf"""{_SPACE.pattern}
        (?:(?P<iri><{_IRI}*+(?:\\(?:u[0-9A-Fa-f]{{4}}|U[0-9A-Fa-f]{{8}}){_IRI}*+)*+>)
        |(?P<string>'''(?:'{{0,2}}(?:[^'\\]|\\.))*'''|\"\"\"(?:\"{{0,2}}(?:[^\"\\]|\\.))*\"\"\"
           |'(?!'')(?:[^'\\\r\n]|\\.)*'|\"(?!\"\")(?:[^\"\\\r\n]|\\.)*\")
@@ -97,8 +99,9 @@ class Analysis:
 def analyse(text: str, allowed: Collection[str] = ()) -> Analysis:
     """Check a query that may call the allowed services, and say what it is. Raises RequestError if it is refused."""
     tokens = list(tokenise(text))
-    if (found := about_one(tokens, text)) is not None:
-        return found
+    about = about_of(tokens)
+    if about is not None and "\\" not in text:
+        return _known(about, tokens)
     calls = service_calls(tokens, allowed)
     if calls:
         text = masked(text, tokens, calls)
@@ -108,13 +111,11 @@ def analyse(text: str, allowed: Collection[str] = ()) -> Analysis:
     _refuse_nesting(tokens, text)
     _refuse_unknown_prefixes(tokens, text)
     words = [token.text.upper() for token in tokens if token.kind == "word"]
-    about = about_of(tokens)
-    variables = dict.fromkeys(token.text[1:] for token in tokens if token.kind == "variable")
     return Analysis(
         form=next((word for word in words if word in QUERY_FORMS), ""),
         has_dataset="FROM" in words,
         is_repeatable=not calls and not UNREPEATABLE.intersection(words),
-        variables=tuple(variables),
+        variables=_variables(tokens),
         is_federated=bool(calls),
         subject=about.subject if about is not None else None,
     )
@@ -127,17 +128,22 @@ def about_one(tokens: Sequence[Token], text: str) -> Analysis | None:
     anything, so that no check is left; only with escapes could an engine read anything else (endpoint.subjects).
     """
     about = about_of(tokens)
-    if about is None or "\\" in text:
-        return None
-    variables = dict.fromkeys(token.text[1:] for token in tokens if token.kind == "variable")
+    return _known(about, tokens) if about is not None and "\\" not in text else None
+
+
+def _known(about: About, tokens: Sequence[Token]) -> Analysis:
     return Analysis(
         about.form,
         has_dataset=False,
         is_repeatable=True,
-        variables=tuple(variables),
+        variables=_variables(tokens),
         subject=about.subject,
         predicate=about.predicate,
     )
+
+
+def _variables(tokens: Sequence[Token]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(token.text[1:] for token in tokens if token.kind == "variable"))
 
 
 def tokenise(text: str) -> Iterator[Token]:

@@ -25,7 +25,6 @@ PAGE_SIZE: Final = 100
 """Datasets on a page of the feed: far below the 50 MB that CKAN reads of one."""
 KEYWORD_LENGTHS: Final = range(2, 101)
 IANA: Final = "https://www.iana.org/assignments/media-types/"
-"""The one spelling that CKAN knows; there are others in use."""
 DATA_JSON: Final = "https://project-open-data.cio.gov/v1.1/schema"
 INTERVALS: Final = {"MONTHLY": "R/P1M", "QUARTERLY": "R/P3M", "ANNUAL": "R/P1Y", "IRREG": "irregular"}
 """How often, as ISO 8601 says it; `data.json` has no word for never."""

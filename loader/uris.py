@@ -17,6 +17,7 @@ from pyoxigraph import NamedNode
 from loader.errors import MisuseError
 
 OGL_3: Final = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
+"""The one spelling of the licence that CKAN knows; there are others in use."""
 DEFAULT_BASE: Final = "http://127.0.0.1:8000"
 _UNSAFE: Final = re.compile(r"[\s<>\"{}|\\^`]")
 _SLUG_GAP: Final = re.compile(r"[^a-z0-9]+")
