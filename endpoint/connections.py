@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 HEAD: Final = "dwpld.head"
 """Where the bytes of a request are found in its scope, with the host they came from."""
@@ -20,6 +20,11 @@ LONGEST_HEAD: Final = 16_384
 _OTHERWISE: Final = (b"\r\ncontent-length:", b"\r\ntransfer-encoding:", b"\r\nupgrade:", b"\r\nexpect:")
 """Headers after which a request may not be over at the empty line, or is no plain one."""
 _KEEP: Final = b"\r\nconnection: keep-alive\r\n"
+
+
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Write headers as they are sent."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 def is_whole(data: bytes) -> bool:
@@ -62,8 +67,7 @@ class KeptProtocol(HttpToolsProtocol):
         """Give the bytes that an answer begins with."""
         headers = self.server_state.default_headers
         if headers is not KeptProtocol._every[0]:
-            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-            KeptProtocol._every = headers, b"HTTP/1.1 200 OK\r\n" + lines
+            KeptProtocol._every = headers, b"HTTP/1.1 200 OK\r\n" + header_lines(headers)
         return KeptProtocol._every[1]
 
     def timeout_keep_alive_handler(self) -> None:

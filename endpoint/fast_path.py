@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from endpoint.accounts import Source
 from endpoint.codings import IDENTITY, WORTH_FROM, coding_of
+from endpoint.connections import header_lines
 from endpoint.guard import about_one, analyse, tokenise
 from endpoint.jobs import Job, Reply
 from endpoint.kept import SMALL_BYTES, Answer, Shortcut
@@ -69,8 +70,7 @@ class Manner:
         headers = tuple(answered.start["headers"])
         assert [name for name, _ in headers if name in _OWN] == [b"etag", b"content-length"], "as we make them"
         places = ((name, b"%b" if name in _OWN else value.replace(b"%", b"%%")) for name, value in headers)
-        template = b"".join(b"%b: %b\r\n" % header for header in places)
-        return cls(form, coding, answered.client, headers, template)
+        return cls(form, coding, answered.client, headers, header_lines(places))
 
     def start(self, tag: bytes, length: bytes) -> Message:
         """Write the headers of an answer as a message."""

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from endpoint.codings import IDENTITY, compressed
+from endpoint.connections import header_lines
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -83,7 +84,7 @@ class Shortcut:
     @cached_property
     def head(self) -> bytes:
         """Its headers as bytes."""
-        return b"".join(b"%b: %b\r\n" % header for header in self.start["headers"])
+        return header_lines(self.start["headers"])
 
 
 class Kept:
